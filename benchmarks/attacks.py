@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from attacks import table, witness  # noqa: E402
 
-from fgit_cli.engines.executor import CallJob, Executor, Expected, decode, encode  # noqa: E402
+from fgit_cli.executor import CallJob, Executor, Expected, decode, encode  # noqa: E402
 
 LIMIT = 0.5  # seconds an input
 INPUTS, ANSWERS = table.INPUTS[:2], table.ANSWERS[:2]  # two, for evalplus waits for all their limits together

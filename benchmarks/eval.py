@@ -88,7 +88,7 @@ class Fgit:
         began = time.perf_counter()
         from fgit_cli.benches import bench
         from fgit_cli.commands.eval import Sandbox
-        from fgit_cli.engines.executor import Executor
+        from fgit_cli.executor import Executor
 
         self.bench = bench.load(family + "+" * plus, os.environ[OVERRIDE[family]])
         self.executor = Executor(workers=workers)
@@ -97,7 +97,7 @@ class Fgit:
         self.start = time.perf_counter() - began
 
     def judge(self, samples: list[dict[str, Any]]) -> Verdicts:
-        from fgit_cli.benches.judging import Samples, Scores, judge
+        from fgit_cli.stages.judge import Samples, Scores, judge
 
         made, scores = Samples(self.bench), Scores(self.bench)
         records = judge(map(made, samples), Nothing(), self.bench, self.sandbox, scores)

@@ -154,8 +154,8 @@ class Ours:
     def __init__(self, folder: str) -> None:
         from fgit_cli.commands.mask import Options
         from fgit_cli.core.diff_field import Made
-        from fgit_cli.engines import templates, tokenizers
-        from fgit_cli.masker import Masker, Settings
+        from fgit_cli.engines.tokenizing import templates, tokenizers
+        from fgit_cli.stages.mask import Masker, Settings
 
         tokenizer = tokenizers.load(folder)
         self.masker = Masker(tokenizer, templates.load(None, tokenizer), Settings(Made(), "hybrid", "anchor", 1024))
@@ -163,7 +163,7 @@ class Ours:
 
     def run(self, source: str, target: str) -> None:
         from fgit_cli.commands.mask import heart, job_reader
-        from fgit_cli.stage import run_filter
+        from fgit_cli.stages.running import run_filter
 
         options = self.options(files=[source], output=target, quiet=True)
         run_filter("mask", options, job_reader(options), lambda i, t: heart(i, t, self.masker, 1, options.files))

@@ -24,15 +24,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fgit_cli.commands.mutate import Options, prepare
-from fgit_cli.engines.faults import Asking, Item, rule_heart, teacher_heart
 from fgit_cli.engines.generation import Request, Sampling
 from fgit_cli.engines.generation.server import ServerEngine
+from fgit_cli.engines.generation.store import Durable, Store
 from fgit_cli.engines.generation.teacher import Teacher
 from fgit_cli.engines.rules import cosmic_ray, universalmutator
-from fgit_cli.engines.store import Durable, Store
 from fgit_cli.jsonl import Record
 from fgit_cli.prompts import load
-from fgit_cli.stage import Tally
+from fgit_cli.stages.mutate import Asking, Item, rule_heart, teacher_heart
+from fgit_cli.stages.running import Tally
 
 CONCURRENCY = 256
 ANSWERS = 3

@@ -19,8 +19,8 @@ from torch import Tensor
 from fgit_cli.benches.mini.bench import MiniBench
 from fgit_cli.benches.mini.family import Split, tasks
 from fgit_cli.commands import eval as judging
-from fgit_cli.commands import eval_model
 from fgit_cli.jsonl import dumps, read
+from fgit_cli.stages import ask
 
 GUESSES = 2  # earlier answers tried for each task
 TOKENS = 6000  # of a forward pass
@@ -74,7 +74,7 @@ class Answers:
         shutil.rmtree(kept, ignore_errors=True)
         given = {"model": str(model), "batch_size": 50, "max_new_tokens": 200, "work_dir": str(kept), "workers": 1}
         options = judging.Options(bench="mini", quiet=True, output=str(out), given=frozenset(given), **given)
-        with eval_model.kept(options, bench) as samples:
+        with ask.kept(options, bench) as samples:
             judging.evaluate(replace(options, files=[samples]), bench, "none")
         found = {}
         with open(self.file, "ab") as file:

@@ -12,7 +12,7 @@ from typing import Any
 import weights
 
 from fgit_cli.benches.mini.family import Split
-from fgit_cli.training.objectives import Loss, changed
+from fgit_cli.training.losses import Loss, changed
 
 RECORDS = 384  # instructions to tune on, drawn anew for each seed
 TASKS = 600  # to be judged by, the same for all

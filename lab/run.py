@@ -23,7 +23,7 @@ from arms import BATCH, TABLES, Arm
 
 from fgit_cli.commands.demo import STUDENT
 from fgit_cli.jsonl import dumps, read
-from fgit_cli.training import layout, machines, objectives
+from fgit_cli.training import layout, losses, machines
 from fgit_cli.training.data import write_store
 from fgit_cli.training.loop import train
 from fgit_cli.training.options import Options as TrainOptions
@@ -62,7 +62,7 @@ def tune(arm: Arm, rate: float, seed: int, pairs: Path, model: Path) -> tuple[in
     )  # fmt: skip
     job = model / "job"
     store = write_store(options.files, job / "pairs")
-    train(options, machines.start(options, machines.plan(options)), job, io.BytesIO(), arm.loss or objectives.loss)
+    train(options, machines.start(options, machines.plan(options)), job, io.BytesIO(), arm.loss or losses.loss)
     objective = options.made_objective
     each = [sum(layout.row_sizes(objective, Example(store[i]), "shared")) for i in range(len(store))]
     passes = options.num_train_epochs + objective.preference  # the reference reads them once more

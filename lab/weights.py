@@ -11,8 +11,8 @@ tokens of a changed line fill both means.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fgit_cli.training.losses import Batch, Loss, Side, Totals, changed, log_mean_probability, nll
 from fgit_cli.training.objective import Objective
-from fgit_cli.training.objectives import Batch, Loss, Side, Totals, changed, log_mean_probability, nll
 
 if TYPE_CHECKING:
     from torch import Tensor

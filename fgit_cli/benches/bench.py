@@ -2,7 +2,7 @@
 
 One file of this folder per benchmark, named in the table `BENCHES` and imported when it is asked for. A benchmark holds
 its tasks in the order of its data and says, for each solution, what came of it (`check`). It runs nothing itself: it is
-given a sandbox (fgit_cli/engines/executor), which takes code and inputs and gives back outputs.
+given a sandbox (fgit_cli/executor), which takes code and inputs and gives back outputs.
 """
 
 import importlib

@@ -56,7 +56,7 @@ class EvalPlusBench(Bench):
         return task.row[part]
 
     def kind(self, task: Task) -> str:
-        """The rule by which an output is compared (fgit_cli/engines/executor/jobs.py, `Rules`)."""
+        """The rule by which an output is compared (fgit_cli/executor/jobs.py, `Rules`)."""
         return "equal"
 
     def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:

@@ -26,7 +26,7 @@ from fgit_cli.core.overlap import Index, Match
 from fgit_cli.core.problems import Problem, problem
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.options import FieldOptions, FilterOptions, option
-from fgit_cli.stage import Tally, run_filter
+from fgit_cli.stages.running import Tally, run_filter
 
 NAMED = 5  # matches kept with a record: the surest
 

@@ -17,7 +17,7 @@ from fgit_cli.core.textdiff import Algorithm, Difference, Side, TooLong
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions, PairFieldOptions, option
-from fgit_cli.stage import Tally, run_filter
+from fgit_cli.stages.running import Tally, run_filter
 
 View = Literal["auto", "json", "side-by-side", "unified"]
 HTML_HELP = "Write a page of the first 500 pairs too, to look at in a browser."
@@ -123,7 +123,7 @@ def printer(view: View) -> Callable[[dict[str, Any], Difference], None]:
 
 
 def run(options: Options) -> None:
-    from fgit_cli.views.pairs import PairPage
+    from fgit_cli.views.pair_page import PairPage
 
     made = Made(options.algorithm, options.context, options.ignore)
     for_people = options.view not in ("auto", "json") or (

@@ -107,7 +107,7 @@ def examine() -> dict[str, Any]:
 
 def isolation() -> str:
     """The sandbox level that `fgit eval` would run at, found by its own self-test; or why there is none."""
-    from fgit_cli.engines.executor import probe
+    from fgit_cli.executor import probe
 
     try:
         level, reason = probe()

@@ -22,10 +22,10 @@ from typing import Any, Literal
 
 from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
-from fgit_cli.benches.judging import Sample, Samples, Scores, judge
 from fgit_cli.errors import AnswerIsNo, EngineError, UsageError
 from fgit_cli.options import FilterOptions, WorkDirOptions, option, specs
-from fgit_cli.stage import Tally, run_filter
+from fgit_cli.stages.judge import Sample, Samples, Scores, judge
+from fgit_cli.stages.running import Tally, run_filter
 
 DEFAULT_MODEL = "fgit-out"  # where `train` writes
 MODEL = "Asking a model"
@@ -128,7 +128,7 @@ class Sandbox:
     """The executor as the benchmarks see it (fgit_cli/benches/bench.py, `Sandbox`)."""
 
     def __init__(self, executor: Any) -> None:
-        from fgit_cli.engines import executor as library
+        from fgit_cli import executor as library
 
         self.executor, self.library = executor, library
         self.encoding = hashlib.sha256(Path(library.values.__file__).read_bytes()).hexdigest()[:16]
@@ -145,7 +145,7 @@ class Sandbox:
     def reference(
         self, code: str, entry_point: str, inputs: tuple[bytes, ...]
     ) -> tuple[tuple[bytes, ...], tuple[float, ...]]:
-        from fgit_cli.engines.executor.jobs import GROUND_TRUTH_OUTPUT
+        from fgit_cli.executor.jobs import GROUND_TRUTH_OUTPUT
 
         job = self.library.CallJob(
             code, entry_point, inputs, time_limits=600.0, load_limit=600.0, output_limit=GROUND_TRUTH_OUTPUT
@@ -187,14 +187,14 @@ def run(options: Options) -> None:
     if options.model is None:
         evaluate(options, bench, "none" if options.extract == "auto" else options.extract)
         return
-    from fgit_cli.commands import eval_model
+    from fgit_cli.stages import ask
 
     if options.generate_only:
         if unused := [_flag(n) for n in ("evalplus_json", "isolation", "max_rejects", "rejects") if n in options.given]:
             raise UsageError(f"{', '.join(unused)}: --generate-only judges no sample; leave it out")
-        eval_model.write(options, bench)
+        ask.write(options, bench)
         return
-    with eval_model.kept(options, bench) as samples:
+    with ask.kept(options, bench) as samples:
         evaluate(dataclasses.replace(options, files=[samples]), bench, "none")
 
 
@@ -314,7 +314,7 @@ def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
 @contextmanager
 def opened(options: Options, bench: benches.Bench) -> Iterator[tuple[Sandbox, Any]]:
     """The sandbox that the benchmark needs, running; its level is said."""
-    from fgit_cli.engines.executor import Executor
+    from fgit_cli.executor import Executor
 
     with Executor(isolation=options.isolation, workers=int(options.workers or 1), profile=bench.profile) as executor:
         say(f"isolation {executor.level}" + (f" ({executor.reason})" if executor.reason else ""), options)

@@ -20,10 +20,10 @@ from fgit_cli.core.mask_counts import MaskCounts
 from fgit_cli.core.masks import Granularity
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.jsonl import Record
-from fgit_cli.masker import Gaps, Job, Masked, Masker, Settings
 from fgit_cli.options import option
-from fgit_cli.parallel import cores, ordered, waiting
-from fgit_cli.stage import Tally, run_filter
+from fgit_cli.stages.mask import Gaps, Job, Masked, Masker, Settings
+from fgit_cli.stages.parallel import cores, ordered, waiting
+from fgit_cli.stages.running import Tally, run_filter
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ def _count(masked: Masked, counts: MaskCounts, tally: Tally) -> None:
 
 
 def run(options: Options) -> None:
-    from fgit_cli.views.pairs import PairPage
+    from fgit_cli.views.pair_page import PairPage
 
     if not options.tokenizer:
         raise UsageError("give the student's tokenizer: --tokenizer NAME (a folder or a name on the hub)")
@@ -168,7 +168,7 @@ def run(options: Options) -> None:
     page = PairPage(options.html, "mask", f"tokenizer {options.tokenizer}") if options.html else None
     workers = 1 if options.explain else options.workers or cores()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread a worker; the workers are the parallelism
-    from fgit_cli.engines import templates, tokenizers
+    from fgit_cli.engines.tokenizing import templates, tokenizers
 
     tokenizer = tokenizers.load(options.tokenizer)
     template = templates.load(options.template, tokenizer)

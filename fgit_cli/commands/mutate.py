@@ -19,15 +19,16 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from fgit_cli import jsonl, prompts, stage
+from fgit_cli import jsonl, prompts
 from fgit_cli.core import fields, variants
-from fgit_cli.engines.faults import Asking, Heart, Item, rule_heart, student_heart, teacher_heart, with_code
 from fgit_cli.engines.generation.teacher import PANEL, TeacherOptions, open_teacher, sampling
-from fgit_cli.engines.verdicts import ExecutionOptions, open_executor
 from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FieldOptions, FilterOptions, option, specs
-from fgit_cli.stage import Source, Tally
+from fgit_cli.stages import running
+from fgit_cli.stages.mutate import Asking, Heart, Item, rule_heart, student_heart, teacher_heart, with_code
+from fgit_cli.stages.running import Source, Tally
+from fgit_cli.stages.verdicts import ExecutionOptions, open_executor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ def _run_teacher(options: Options) -> None:
         return
     with open_teacher("mutate", options, options.files, options.variants, options.from_batch) as teacher:
         if options.preview:
-            from fgit_cli.engines.preview import preview
+            from fgit_cli.stages.preview import preview
 
             for text in preview(teacher, asking, _read(options, Tally("mutate", options)), options.preview):
                 print(text, flush=True)
@@ -130,7 +131,7 @@ def _filter(options: Options, heart: Heart) -> None:
     def chosen(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
         return heart(_chosen(options, items, tally), tally)
 
-    stage.run_filter("mutate", options, lambda record: prepare(options, record), chosen)
+    running.run_filter("mutate", options, lambda record: prepare(options, record), chosen)
 
 
 def _without_teacher(options: Options, asking: Asking) -> None:

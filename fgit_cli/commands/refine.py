@@ -14,15 +14,16 @@ import dataclasses
 from importlib.util import find_spec
 from typing import Literal
 
-from fgit_cli import prompts, stage
+from fgit_cli import prompts
 from fgit_cli.core import fields
-from fgit_cli.engines.debugging import Case, Debugging, Settings
-from fgit_cli.engines.executor import Executor
 from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
-from fgit_cli.engines.verdicts import ExecutionOptions
 from fgit_cli.errors import MissingExtra
+from fgit_cli.executor import Executor
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions, option
+from fgit_cli.stages import running
+from fgit_cli.stages.refine import Case, Debugging, Settings
+from fgit_cli.stages.verdicts import ExecutionOptions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ def run(options: Options) -> None:
         open_teacher("refine", options, options.files, max(1, options.sampling)) as teacher,
     ):
         debugging = Debugging(teacher, executor, loaded, settings, window=2 * options.concurrency)
-        tally = stage.run_filter("refine", options, prepare, debugging.heart)
+        tally = running.run_filter("refine", options, prepare, debugging.heart)
     if tally.read:
         rates = " ".join(f"{rate:.1%}" for rate in debugging.pass_rates())
         tally.note(f"passed after {'answer 1, 2, ...' if options.sampling else 'iteration 0, 1, ...'}: {rates}")

@@ -120,14 +120,14 @@ def builders(read: "Inputs", options: Options) -> "Builders":
     from fgit_cli.reporting import (
         comparison,
         failures,
-        faults,
         inputs,
-        lab,
-        pairs,
+        masked_pairs,
         published,
+        repairs,
+        repeated_runs,
         scores,
-        training,
-        variants,
+        training_logs,
+        variant_quality,
     )
 
     runs = scores.by_name(read.runs)
@@ -148,22 +148,22 @@ def builders(read: "Inputs", options: Options) -> "Builders":
                 "gains": lambda: comparison.gains(runs, baseline),
                 "comparison": lambda: needs_scipy("comparison", lambda: comparison.paired(runs, baseline), options),
                 "tasks": lambda: comparison.wins_and_losses(runs, baseline),
-                "faults": lambda: faults.faults(runs, nearest, baseline),
+                "faults": lambda: repairs.faults(runs, nearest, baseline),
             }
     elif options.references or (options.baseline and not read.lab):
         raise UsageError("--baseline and --references are for eval results, and there are none in the input")
     if read.lab:
-        makers["lab"] = lambda: needs_scipy("lab", lambda: lab.lab(read.lab, options.baseline), options)
+        makers["lab"] = lambda: needs_scipy("lab", lambda: repeated_runs.lab(read.lab, options.baseline), options)
     makers |= {
-        "training": lambda: training.training(read.logs),
-        "pairs": lambda: pairs.table(list(read.pairs.values())),
+        "training": lambda: training_logs.training(read.logs),
+        "pairs": lambda: masked_pairs.table(list(read.pairs.values())),
     }
     if options.variants:
         counted = inputs.variants(options.variants)
         makers |= {
-            "variants": lambda: variants.quality(counted),
-            "variant_reasons": lambda: variants.reasons(counted),
-            "variant_kinds": lambda: variants.kinds_of_fault(counted),
+            "variants": lambda: variant_quality.quality(counted),
+            "variant_reasons": lambda: variant_quality.reasons(counted),
+            "variant_kinds": lambda: variant_quality.kinds_of_fault(counted),
         }
     if options.against:
         against = options.against
@@ -182,9 +182,10 @@ def all_plots(read: "Inputs", tables: "list[Table]") -> "list[Plot]":
 
 def page(read: "Inputs", tables: "list[Table]", options: Options) -> str:
     """The HTML page; without matplotlib it has no plots, which it says."""
-    from fgit_cli.reporting import comparison, drawing, gallery, scores, solutions
-    from fgit_cli.reporting.page import Content
-    from fgit_cli.reporting.page import page as written
+    from fgit_cli.reporting import comparison, drawing, scores, solutions
+    from fgit_cli.reporting.report_page import Content
+    from fgit_cli.reporting.report_page import page as written
+    from fgit_cli.views import gallery
 
     content = Content(tables, files=options.files)
     runs = scores.by_name(read.runs)
@@ -219,7 +220,7 @@ def token_spans(name: str, text: str) -> tuple[list[int], list[tuple[int, int]]]
 @lru_cache(maxsize=4)
 def loaded_tokenizer(name: str) -> Any:
     """The tokenizer of a folder or the hub's cache; None where it cannot be loaded (the gallery then says so)."""
-    from fgit_cli.engines.tokenizers import load
+    from fgit_cli.engines.tokenizing.tokenizers import load
 
     try:
         return load(name)

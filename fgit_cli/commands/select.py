@@ -26,10 +26,10 @@ from fgit_cli.core.similarity import Candidate, changed_lines, edit_distance, ed
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.options import FilterOptions, PairFieldOptions, option
-from fgit_cli.stage import Tally, run_filter
+from fgit_cli.stages.running import Tally, run_filter
 
 if TYPE_CHECKING:
-    from fgit_cli.engines.executor import Executor
+    from fgit_cli.executor import Executor
 
 Isolation = Literal["auto", "namespaces", "landlock+seccomp", "container", "none"]
 Profile = Literal["pure", "open"]
@@ -219,7 +219,7 @@ def score_all(window: list[Item], tally: Tally, score: Scorer, options: Options)
 
 def execute(item: Item, executor: "Executor", options: Options) -> None:
     """Run the tests on the variants by nearness, until one is shown wrong; on all with --keep-variants."""
-    from fgit_cli.engines.trials import why_not_correct, why_not_wrong
+    from fgit_cli.stages.by_tests import why_not_correct, why_not_wrong
 
     candidates = item.by_nearness()
     if item.tests is None or not candidates:
@@ -297,7 +297,7 @@ def sandbox(options: Options) -> "Iterator[Executor | None]":
     if not options.execute:
         yield None
         return
-    from fgit_cli.engines.executor import Executor
+    from fgit_cli.executor import Executor
 
     workers = options.workers or os.cpu_count() or 1
     with Executor(options.isolation, workers, options.profile) as executor:

@@ -49,13 +49,13 @@ def run(options: Options) -> None:
 
 
 def _train(options: Options, plan: "Plan", job: Path) -> None:
-    from fgit_cli.training import failures, launch, machines, runlog, worker
+    from fgit_cli.training import failures, launch, machines, rank, runlog
 
     try:
         if plan.in_process:
             from fgit_cli.training.loop import train
 
-            with worker.own_stdout() as records:
+            with rank.own_stdout() as records:
                 train(options, machines.start(options, plan), job, records)
         else:
             launch.launch(options, plan, job)
@@ -74,7 +74,7 @@ def _check_trackers(options: Options) -> None:
 
 def _run_as_rank(options: Options) -> None:
     """Inside torchrun, accelerate or srun: no relaunch. The first rank of each machine prepares the data for all."""
-    from fgit_cli.training import machines, worker
+    from fgit_cli.training import machines, rank
     from fgit_cli.training.loop import train
 
     if not options.files or "-" in options.files:
@@ -83,7 +83,7 @@ def _run_as_rank(options: Options) -> None:
     if _finished(options):
         return
     job = _job_path(options)
-    with worker.own_stdout() as records:
+    with rank.own_stdout() as records:
         accelerator = machines.start(options, machines.plan(options))
         if accelerator.is_local_main_process:
             job.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _finished(options: Options) -> bool:
 
 def _prepare(options: Options, job: Path) -> None:
     """Read and check everything that can be known before the first step."""
-    from fgit_cli.engines import tokenizers
+    from fgit_cli.engines.tokenizing import tokenizers
     from fgit_cli.training import checks, data, model, runlog
 
     bad = 0

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fgit_cli.reporting.drawing import Draw, Plot
-from fgit_cli.reporting.training import Logs, mean
+from fgit_cli.reporting.training_logs import Logs, mean
 
 SMOOTHED = 20  # logged steps in the moving mean
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli.errors import MissingExtra, UsageError
-from fgit_cli.reporting.markup import text
+from fgit_cli.views.markup import text
 
 # Distinct in either theme and to colour-blind eyes.
 SERIES = ("#2563c9", "#d9641e", "#16866b", "#a03fae", "#b3870f", "#5b6b7c", "#c22f54", "#3b9ec4")

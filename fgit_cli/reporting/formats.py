@@ -1,4 +1,4 @@
-"""Tables as text: for the terminal, Markdown, LaTeX, CSV, JSON. The page is made in page.py."""
+"""Tables as text: for the terminal, Markdown, LaTeX, CSV, JSON. The page is made in report_page.py."""
 
 import csv
 import io

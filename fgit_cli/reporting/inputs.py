@@ -15,10 +15,10 @@ from fgit_cli import jsonl
 from fgit_cli.core import fields
 from fgit_cli.errors import InputError
 from fgit_cli.jsonl import Record
-from fgit_cli.reporting.lab import LabRun, lab_run
-from fgit_cli.reporting.pairs import Pairs
+from fgit_cli.reporting.masked_pairs import Pairs
+from fgit_cli.reporting.repeated_runs import LabRun, lab_run
 from fgit_cli.reporting.results import Run, Sample, sample
-from fgit_cli.reporting.variants import Variants
+from fgit_cli.reporting.variant_quality import Variants
 
 
 @dataclass

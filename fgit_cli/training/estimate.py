@@ -25,8 +25,8 @@ from fgit_cli.errors import UsageError
 from fgit_cli.training import order
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.layout import LayoutName, row_sizes, sft_size
+from fgit_cli.training.losses import reading
 from fgit_cli.training.machines import Plan
-from fgit_cli.training.objectives import reading
 from fgit_cli.training.options import Options
 from fgit_cli.training.pairs import Example
 

@@ -23,7 +23,7 @@ from fgit_cli.errors import AnswerIsNo, EngineError, FgitError, InputError, Usag
 from fgit_cli.training.machines import Plan
 from fgit_cli.training.options import Options
 
-WORKER = "fgit_cli.training.worker"
+WORKER = "fgit_cli.training.rank"
 FAILURES = {kind.exit_code: kind for kind in (AnswerIsNo, UsageError, InputError, EngineError)}
 PR_SET_PDEATHSIG = 1
 RECORDS = "FGIT_RECORDS"  # tells rank 0 where records go: to the file, or to the terminal where its live view is

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from fgit_cli.training.losses import Batch, Reading, Side, reading
 from fgit_cli.training.objective import Objective
-from fgit_cli.training.objectives import Batch, Reading, Side, reading
 from fgit_cli.training.pairs import Example
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from fgit_cli.training.checks import model_name
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.evaluate import evaluate
 from fgit_cli.training.failures import NotANumber, check_room, explained, parameters
+from fgit_cli.training.losses import Loss
+from fgit_cli.training.losses import loss as objective_loss
 from fgit_cli.training.machines import describe, peak_memory
 from fgit_cli.training.metrics import summary
 from fgit_cli.training.model import load_model, make_optimizer, revision, save_model
-from fgit_cli.training.objectives import Loss
-from fgit_cli.training.objectives import loss as objective_loss
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example

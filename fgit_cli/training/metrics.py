@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fgit_cli.training.losses import Batch, log_mean_probability, margins, pair_weight
 from fgit_cli.training.objective import Objective
-from fgit_cli.training.objectives import Batch, log_mean_probability, margins, pair_weight
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -29,12 +29,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fgit_cli.training import metrics, objectives
+from fgit_cli.training import losses, metrics
 from fgit_cli.training.forward import idle, log_probabilities
 from fgit_cli.training.head import device_of
 from fgit_cli.training.layout import build, sft_size
+from fgit_cli.training.losses import Loss, Totals
 from fgit_cli.training.objective import Objective
-from fgit_cli.training.objectives import Loss, Totals
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example, Pair
 from fgit_cli.training.probe import confirm
@@ -60,7 +60,7 @@ def step(
     objective: Objective,
     totals: Totals,
     layout: Layout,
-    loss_of: Loss = objectives.loss,
+    loss_of: Loss = losses.loss,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One pass: its share of the global loss, with gradient, and the sums of `metrics.NAMES`. See the module's text."""
     device = device_of(model)
@@ -97,7 +97,7 @@ def reference_margins(
     with torch.no_grad():
         for examples_of_pass in plan_passes(examples, objective, layout.name, token_budget)[0]:
             made = build(examples_of_pass, objective, layout.name, device)
-            margins = objectives.margins(made.batch(log_probabilities(model, made, layout)[0]))
+            margins = losses.margins(made.batch(log_probabilities(model, made, layout)[0]))
             found |= zip(map(id, examples_of_pass), margins.tolist(), strict=True)
     return [found[id(e)] for e in examples]
 

@@ -11,8 +11,8 @@ import pytest
 
 from attacks import table
 from attacks.witness import Witness, running
-from fgit_cli.engines.executor import CallJob, Executor, Expected, encode, probe
 from fgit_cli.errors import UsageError
+from fgit_cli.executor import CallJob, Executor, Expected, encode, probe
 
 ATTACKS = table.load()
 LEVELS = ("namespaces", "landlock+seccomp")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from fgit_cli.core.reuse import _BEFORE, _BEFORE_OR_AFTER, sure_places, window
-from fgit_cli.engines.tokenizers import _components
+from fgit_cli.engines.tokenizing.tokenizers import _components
 
 TEXTS = st.lists(st.sampled_from(["a\n", "b", "\n", "1\n", ",\n", " ", "é\n", "x = 1\n"]), max_size=9).map("".join)
 

@@ -9,7 +9,7 @@ import pytest
 from served_teacher import served  # noqa: F401
 from small_bench import TASKS
 
-from fgit_cli.engines.executor.values import decode, encode
+from fgit_cli.executor.values import decode, encode
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from fgit_cli.benches import bigcodebench
-from fgit_cli.engines.executor import decode, encode
 from fgit_cli.errors import UsageError
+from fgit_cli.executor import decode, encode
 
 PROMPT = 'import math\ndef task_func(x):\n    """Root of x."""\n'
 TESTS = """

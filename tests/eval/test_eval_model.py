@@ -14,9 +14,9 @@ import pytest
 from fgit_cli.benches import prompts
 from fgit_cli.benches.bench import load
 from fgit_cli.commands import eval as command
-from fgit_cli.commands import eval_model
 from fgit_cli.engines.generation import server as server_engine
 from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.stages import ask
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "generation"))  # its small model and its server
@@ -29,7 +29,7 @@ def options(small, **given):
 
 
 def questions(small, kind="transformers", chat=True, **given):
-    return eval_model.Questions(options(small, model="m", **given), load("humaneval+", str(small)), chat, kind)
+    return ask.Questions(options(small, model="m", **given), load("humaneval+", str(small)), chat, kind)
 
 
 def test_a_chat_model_is_asked_as_evalplus_asks(small):

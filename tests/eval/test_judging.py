@@ -7,8 +7,8 @@ import pytest
 
 from fgit_cli.benches.bench import Checked, load
 from fgit_cli.benches.evalplus_json import EvalResults
-from fgit_cli.benches.judging import Samples, Scores, judge
 from fgit_cli.errors import InputError, UsageError
+from fgit_cli.stages.judge import Samples, Scores, judge
 
 RIGHT = {"task_id": "HumanEval/0", "completion": "    return x + 1\n"}
 PLUS_FAILS = {"task_id": "HumanEval/0", "solution": "def add_one(x):\n    return abs(x) + 1\n"}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fgit_cli.engines.executor import CallJob, Executor, Expected, Rules, decode, encode, levels, probe
 from fgit_cli.errors import UsageError
+from fgit_cli.executor import CallJob, Executor, Expected, Rules, decode, encode, levels, probe
 
 ROOT = Path(__file__).parents[2]
 SQUARE = "def f(x):\n    return x * x\n"
@@ -300,9 +300,9 @@ def test_nothing_runs_on_when_the_parent_is_killed(level, tmp_path):
     program = f"""
 import sys
 sys.path.insert(0, {str(copy)!r})
-import fgit_cli.engines.executor.comparator as comparator, fgit_cli.engines.executor.sandbox as sandbox
+import fgit_cli.executor.comparator as comparator, fgit_cli.executor.sandbox as sandbox
 comparator.ROOT = sandbox.ROOT = {str(copy)!r}
-from fgit_cli.engines.executor import *
+from fgit_cli.executor import *
 with Executor({level!r}, workers=2) as executor:
     executor.check(CallJob("def f(x): return x", "f", (b"[1]",)), Expected((b"[2]",)))
     print("ready", flush=True)
@@ -383,7 +383,7 @@ def test_an_interpreter_below_tmp_is_not_hidden_by_the_samples_own_tmp(tmp_path)
         program = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from fgit_cli.engines.executor import Executor
+from fgit_cli.executor import Executor
 with Executor("namespaces", preload=()) as executor:
     outcome = executor.run_script("import uncommon, os; os.mkdir('x'); open('/tmp/y', 'w').write('z')")
     print(outcome.status, outcome.message)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fgit_cli.engines.executor import CallJob, Executor, Expected, Rules, encode
+from fgit_cli.executor import CallJob, Executor, Expected, Rules, encode
 
 pytestmark = pytest.mark.soak
 

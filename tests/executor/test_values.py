@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgit_cli.engines.executor import Unrepresentable, decode, encode
-from fgit_cli.engines.executor.rules import equal
-from fgit_cli.engines.executor.values import enable_numpy, plainly_different
+from fgit_cli.executor import Unrepresentable, decode, encode
+from fgit_cli.executor.equality import equal
+from fgit_cli.executor.values import enable_numpy, plainly_different
 
 enable_numpy()
 

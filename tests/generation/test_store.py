@@ -5,8 +5,8 @@ import os
 import pytest
 
 from fgit_cli.engines.generation import Completion, Request, Sampling
+from fgit_cli.engines.generation.store import Store
 from fgit_cli.engines.generation.teacher import Teacher
-from fgit_cli.engines.store import Store
 
 
 class Local:

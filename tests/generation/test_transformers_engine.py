@@ -99,8 +99,8 @@ def test_memory_is_bounded_by_the_window(engine):
 
 
 def test_a_model_in_this_process_that_is_sure_of_its_answers_is_not_taken_for_a_deaf_server(engine, tmp_path):
+    from fgit_cli.engines.generation.store import Store
     from fgit_cli.engines.generation.teacher import Teacher
-    from fgit_cli.engines.store import Store
 
     teacher = Teacher(engine, Sampling(temperature=1e-6, max_tokens=4, seed=0), Store(tmp_path))
     answers = [a for _, a in teacher.ask(PROMPTS, lambda p: Request("", prompt=p, n=2))]

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent / "lab"))
 
 import weights
 
+from fgit_cli.training.losses import Batch, Side, Totals, changed, dynamic_weights, nll
 from fgit_cli.training.objective import Objective
-from fgit_cli.training.objectives import Batch, Side, Totals, changed, dynamic_weights, nll
 
 
 def side(probabilities, value):

@@ -3,7 +3,7 @@
 import pytest
 from made_tokenizers import byte_level, llama_like, lowercasing, save
 
-from fgit_cli.engines import tokenizers
+from fgit_cli.engines.tokenizing import tokenizers
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from test_tokenizers import kept, plain
 
 from fgit_cli.core.diff_field import Made
 from fgit_cli.core.fields import Instruction
-from fgit_cli.engines import templates
-from fgit_cli.masker import Job, Masked, Masker, Settings
+from fgit_cli.engines.tokenizing import templates
+from fgit_cli.stages.mask import Job, Masked, Masker, Settings
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 CODE = st.lists(

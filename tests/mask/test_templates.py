@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from made_tokenizers import llama_like, save
 
 from fgit_cli.core.fields import Instruction
-from fgit_cli.engines import templates, tokenizers
-from fgit_cli.engines.templates import Refused
+from fgit_cli.engines.tokenizing import templates, tokenizers
+from fgit_cli.engines.tokenizing.templates import Refused
 from fgit_cli.errors import UsageError
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -12,7 +12,7 @@ from made_tokenizers import llama_like, save
 from tokenizers import Tokenizer as Fast
 
 from fgit_cli.core.align import Unaligned
-from fgit_cli.engines import tokenizers
+from fgit_cli.engines.tokenizing import tokenizers
 from fgit_cli.errors import UsageError
 
 TEXTS = st.one_of(

@@ -12,7 +12,7 @@ from rich.console import Console
 from fgit_cli.core.diff_field import Made
 from fgit_cli.core.mask_counts import MaskCounts, branch
 from fgit_cli.core.textdiff import split_lines
-from fgit_cli.views import pairs, terminal
+from fgit_cli.views import pair_page, terminal
 from fgit_cli.views.data import diff_data
 from fgit_cli.views.page import page
 
@@ -95,8 +95,8 @@ def test_a_page_holds_the_first_pairs_only(fgit, tmp_path):
 
 
 def test_a_page_stays_of_a_size_to_open(tmp_path, monkeypatch):
-    monkeypatch.setattr(pairs, "BYTES", 100)
-    made = pairs.PairPage(str(tmp_path / "p.html"), "diff", "x")
+    monkeypatch.setattr(pair_page, "BYTES", 100)
+    made = pair_page.PairPage(str(tmp_path / "p.html"), "diff", "x")
     for n in range(4):
         made.add({"n": n, "text": "x" * 30})
     made.write()

@@ -7,7 +7,7 @@ import pytest
 from eval_results import lines
 from scipy import stats
 
-from fgit_cli.reporting.lab import both_drawn
+from fgit_cli.reporting.repeated_runs import both_drawn
 
 
 def rows(chances, seeds=5, tasks=200, rate=1e-4):

@@ -16,8 +16,8 @@ from eval_results import result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgit_cli.reporting import gallery
-from fgit_cli.reporting.markup import Html, tag, text
+from fgit_cli.views import gallery
+from fgit_cli.views.markup import Html, tag, text
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&<!-- ]]> {{}} \x00 \x1b"
 

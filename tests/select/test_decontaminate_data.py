@@ -9,7 +9,7 @@ import pytest
 
 from fgit_cli.commands.decontaminate import Options, decontaminate, prepare, read_problems
 from fgit_cli.core.overlap import Index
-from fgit_cli.stage import Tally
+from fgit_cli.stages.running import Tally
 
 BENCHMARKS = ["HumanEvalPlus-v0.1.10", "MbppPlus-v0.2.0", "BigCodeBench-v0.1.4"]
 EVERY = 40  # one problem in so many is planted

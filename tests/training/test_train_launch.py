@@ -35,7 +35,7 @@ def test_all_gpus_of_all_machines_are_used(eight_gpus, tmp_path):
     assert (value(line, "--machine_rank"), value(line, "--main_process_ip")) == ("1", "10.0.0.1")
     assert value(line, "--deepspeed_multinode_launcher") == "standard"
     assert value(line, "--mixed_precision") == "bf16"
-    assert line[-3:] == ["--module", "fgit_cli.training.worker", str(tmp_path)]
+    assert line[-3:] == ["--module", "fgit_cli.training.rank", str(tmp_path)]
     assert shlex.split(launch.shown(line))[:2] == ["accelerate", "launch"]
 
 
@@ -45,7 +45,7 @@ def test_accelerate_understands_the_line(eight_gpus, tmp_path):
     for more in ({}, {"num_machines": 2, "main_process_ip": "10.0.0.1"}):
         arguments = launch_command_parser().parse_args(line_of(tmp_path, **more)[3:])
         assert arguments.use_deepspeed
-        assert arguments.training_script == "fgit_cli.training.worker"
+        assert arguments.training_script == "fgit_cli.training.rank"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import written_out
 from small_models import edge_pairs, make_model, pair, random_pairs
 from test_train_exact import gradients, relative, run
 
-from fgit_cli.training.objectives import Side, fault_weight, log_mean_probability
+from fgit_cli.training.losses import Side, fault_weight, log_mean_probability
 from fgit_cli.training.step import Example, Objective, Totals, prepare, reference_margins, step
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fgit_cli import __version__, jsonl
 from fgit_cli.engines.generation import Answer, Finished, Request, RequestFailed, Sampling
 from fgit_cli.engines.generation.openai_format import Unreadable, body, completions, message
-from fgit_cli.engines.store import Store, answer_key, request_key
+from fgit_cli.engines.generation.store import Store, answer_key, request_key
 from fgit_cli.errors import InputError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from fgit_cli.engines.generation import Answer, Completion, Engine, Request, RequestFailed, Sampling
-from fgit_cli.engines.store import Durable, Store, identity
+from fgit_cli.engines.generation.store import Durable, Store, identity
 from fgit_cli.engines.workdir import open_workdir
 from fgit_cli.errors import EngineError, UsageError
 from fgit_cli.options import WorkDirOptions, option

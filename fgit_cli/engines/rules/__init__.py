@@ -1,7 +1,7 @@
 """Faults made by rules, without a model: the mutation operators of universalmutator and of Cosmic Ray.
 
 A backend is a module with LANGUAGES, version() and mutations(code, language), which gives every mutation that its rules
-allow; which are faults, and which few are taken, is decided by engines/faults.py.
+allow; which are faults, and which few are taken, is decided by stages/mutate.py.
 """
 
 from collections.abc import Callable

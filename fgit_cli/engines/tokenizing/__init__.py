@@ -1,0 +1,1 @@
+"""Tokenizers, and the templates that put an instruction into the form a model expects."""

@@ -1,0 +1,256 @@
+"""How an instruction becomes a prompt, and which token ends a response.
+
+A template is the tokenizer's chat template, `plain`, a named format of the papers' students (prompts/formats/), or a
+file. Prompts are lists of pieces: texts, and ids of the control tokens that the template itself writes; what stands in
+the data is never read as a control token.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import jinja2
+from jinja2.ext import Extension, loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from fgit_cli.core.fields import Instruction
+from fgit_cli.engines.tokenizing.tokenizers import Tokenizer
+from fgit_cli.errors import UsageError
+
+FORMATS = Path(__file__).parents[2] / "prompts" / "formats"
+PLAIN = "{instruction}\n"
+SLOT = "{instruction}"
+Piece = str | int
+
+
+class Refused(ValueError):
+    """A chat template does not write these turns; the message is the reason for the rejects."""
+
+
+class Prompt(NamedTuple):
+    """A prompt in pieces for `Tokenizer.encode_prompts`, and the id of the token that ends the response.
+
+    `before` are the ids that the tokenizer's own encoding puts before a text (BOS); the first piece still begins one.
+    """
+
+    pieces: list[Piece]
+    end: int
+    before: list[int]
+
+
+class Template(Protocol):
+    """What makes prompts. `name` and `sha256` (of the template's text) go into the record."""
+
+    name: str
+    sha256: str
+
+    def prompt(self, instruction: Instruction) -> Prompt:
+        """The prompt of an instruction. Raises Refused."""
+
+
+def load(choice: str | None, tokenizer: Tokenizer) -> Template:
+    """The template of that name (`chat`, `plain`, a format, a file); the tokenizer's own where none is named.
+
+    Raises UsageError where there is none.
+    """
+    if choice is None:
+        choice = "chat" if tokenizer.chat_template else "plain"
+    if choice == "chat":
+        if not tokenizer.chat_template:
+            raise UsageError(f"--template chat: tokenizer {tokenizer.name} has no chat template; choose {_choices()}")
+        return ChatTemplate("chat", tokenizer.chat_template, tokenizer)
+    if choice == "plain":
+        return TextTemplate("plain", PLAIN, tokenizer)
+    named = FORMATS / f"{choice}.toml"
+    if named.exists():
+        text = tomllib.loads(named.read_text(encoding="utf-8"))["text"]
+        return TextTemplate(choice, text, tokenizer)
+    try:
+        text = Path(choice).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--template {choice}: no file to read ({error}); choose {_choices()}") from None
+    if choice.endswith(".jinja"):
+        return ChatTemplate(choice, text, tokenizer)
+    if text.count(SLOT) != 1:
+        raise UsageError(
+            f"--template {choice}: the file must hold {SLOT} once; a chat template's name ends with .jinja"
+        )
+    return TextTemplate(choice, text, tokenizer)
+
+
+def _choices() -> str:
+    return ", ".join(["plain", *sorted(p.stem for p in FORMATS.glob("*.toml")), "or a file"])
+
+
+class TextTemplate:
+    """A text with `{instruction}` in it; turns are joined by a blank line; eos ends the response.
+
+    BOS comes first where the tokenizer's own encoding puts it there and the text does not.
+    """
+
+    def __init__(self, name: str, text: str, tokenizer: Tokenizer) -> None:
+        self.name, self.sha256 = name, hashlib.sha256(text.encode()).hexdigest()
+        self._before, self._after = text.split(SLOT)
+        self._tokenizer = tokenizer
+        self._end = tokenizer.eos
+
+    def prompt(self, instruction: Instruction) -> Prompt:
+        own = [(self._before, True), (instruction.text, False), (self._after, True)]
+        pieces = _pieces(own, self._tokenizer)
+        prefix = self._tokenizer.prefix_ids
+        return Prompt(pieces, self._end, [] if pieces[: len(prefix)] == prefix else prefix)
+
+
+class Shape(NamedTuple):
+    """What a chat template writes around the contents of turns with certain roles."""
+
+    literals: list[str]  # before the first content, between, after the last
+    tail: str  # what follows the literals when a response "0" is rendered too; empty: the generation prompt ends them
+    end: int
+
+
+class ChatTemplate:
+    """A Jinja chat template, rendered as transformers renders it; it alone writes BOS.
+
+    The place of the response is found by rendering two conversations that differ in the response alone.
+    """
+
+    def __init__(self, name: str, text: str, tokenizer: Tokenizer) -> None:
+        self.name, self.sha256 = name, hashlib.sha256(text.encode()).hexdigest()
+        self._made_of = (name, text, tokenizer)
+        self._tokenizer = tokenizer
+        try:
+            self._compiled = _environment().from_string(text)
+        except jinja2.TemplateError as error:
+            raise UsageError(f"--template {name}: not a Jinja template: {error}") from None
+        self._shape = cache(self._shape_of)
+        self._names = {k: v for k, v in tokenizer.special.items() if k.endswith("_token")}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy for another process: what Jinja compiled does not travel."""
+        return ChatTemplate, self._made_of
+
+    def prompt(self, instruction: Instruction) -> Prompt:
+        roles = tuple(role for role, _ in instruction.turns)
+        shape = self._shape(roles)
+        text = self._rendered(instruction.messages, shape)
+        contents = [content for _, content in instruction.turns]
+        for change in (str, str.strip, str.rstrip, str.lstrip):  # templates may trim, nothing else
+            changed = [change(content) for content in contents]
+            if text == "".join(p for pair in zip(shape.literals, [*changed, ""], strict=True) for p in pair):
+                own = [p for literal, content in zip(shape.literals, [*changed, ""], strict=True)
+                       for p in ((literal, True), (content, False))]  # fmt: skip
+                return Prompt(_pieces(own, self._tokenizer), shape.end, [])
+        raise Refused("the chat template rewrites the instruction")
+
+    def _rendered(self, messages: list[dict[str, str]], shape: Shape) -> str:
+        if not shape.tail:
+            return self._render(messages, True)
+        whole = self._render([*messages, {"role": "assistant", "content": "0"}], False)
+        return whole.removesuffix(shape.tail)
+
+    def _render(self, messages: list[dict[str, str]], generation: bool) -> str:
+        try:
+            return self._compiled.render(
+                messages=messages, tools=None, documents=None, add_generation_prompt=generation, **self._names
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            raise Refused(f"the chat template refuses the turns: {' '.join(str(error).split())[:200]}") from None
+
+    def _shape_of(self, roles: tuple[str, ...]) -> Shape:
+        marks = [f"\ue0f0{n}\ue0f1" for n in range(len(roles))]
+        turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+        with_0, with_1 = (self._render([*turns, {"role": "assistant", "content": r}], False) for r in "01")
+        prefix = _common_prefix(with_0, with_1)
+        suffix = _common_prefix(with_0[::-1], with_1[::-1])[::-1]
+        if f"{prefix}0{suffix}" != with_0 or f"{prefix}1{suffix}" != with_1:
+            raise Refused("the chat template does not write the response once, unchanged")
+        generation = self._render(turns, True)
+        # At inference the generation prompt is what the model reads; white space beside it is left out.
+        asked = generation if prefix.rstrip() == generation.rstrip() else prefix
+        tail = "" if asked is generation else f"0{suffix}"
+        literals = []
+        rest = asked
+        for mark in marks:
+            literal, found, rest = rest.partition(mark)
+            if not found or mark in rest:
+                raise Refused("the chat template does not write each turn once, in order")
+            literals.append(literal)
+        closing = _controls(self._tokenizer).match(suffix.lstrip())
+        end = self._tokenizer.controls[closing[0]][0] if closing else self._tokenizer.eos
+        return Shape([*literals, rest], tail, end)
+
+
+def _common_prefix(a: str, b: str) -> str:
+    size = 0
+    while size < min(len(a), len(b)) and a[size] == b[size]:
+        size += 1
+    return a[:size]
+
+
+@lru_cache(maxsize=8)
+def _controls(tokenizer: Tokenizer) -> re.Pattern[str]:
+    """Matches a control token; the longest where several begin."""
+    longest_first = sorted(tokenizer.controls, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+def _pieces(segments: Iterable[tuple[str, bool]], tokenizer: Tokenizer) -> list[Piece]:
+    """Join the segments into pieces, with control tokens found in the template's own (True) segments alone."""
+    pieces: list[Piece] = []
+    text, strip_next = "", False
+
+    def add(more: str) -> None:
+        nonlocal text, strip_next
+        if strip_next:
+            more = more.lstrip()
+        strip_next = strip_next and not more
+        text += more
+
+    for segment, own in segments:
+        at = 0
+        for found in _controls(tokenizer).finditer(segment) if own else ():
+            token_id, token = tokenizer.controls[found[0]]
+            add(segment[at : found.start()])
+            text = text.rstrip() if token.lstrip else text
+            pieces += [text, token_id] if text else [token_id]
+            text, strip_next, at = "", token.rstrip, found.end()
+        add(segment[at:])
+    return [*pieces, text] if text else pieces
+
+
+class _Generation(Extension):
+    """`{% generation %}` blocks, which mark a template's assistant text for other programs: rendered as they are."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Any) -> Any:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    """The environment in which transformers renders chat templates: its settings, filters and functions."""
+
+    def raise_exception(message: str) -> None:
+        raise jinja2.TemplateError(message)
+
+    def tojson(value: Any, ensure_ascii: bool = False, **how: Any) -> str:
+        return json.dumps(value, ensure_ascii=ensure_ascii, **how)
+
+    def strftime_now(pattern: str) -> str:
+        return datetime.now().strftime(pattern)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = tojson
+    environment.globals.update(raise_exception=raise_exception, strftime_now=strftime_now)
+    return environment

@@ -1,0 +1,120 @@
+"""What the forked child does: execute the code under test and write what comes of it to a pipe.
+
+Untrusted from its first line on: whatever it writes is an output, compared elsewhere. It never sees an expected value.
+"""
+
+import json
+import os
+import sys
+import threading
+import types
+from typing import Any, NoReturn
+
+from fgit_cli.executor import wire
+from fgit_cli.executor.values import decode, encode
+
+RESULTS = 3  # the descriptor of the pipe
+_MESSAGE = 500  # characters of an exception's text that are reported
+
+# Private references: the code under test may patch os and builtins after this.
+_write, _exit, _pack = os.write, os._exit, wire.CHILD_HEADER.pack
+_set_recursion_limit, _recursion_limit = sys.setrecursionlimit, sys.getrecursionlimit
+_json_of = json.JSONEncoder().encode
+_type_name = type.__dict__["__name__"].__get__
+
+
+def emit(kind: bytes, content: bytes = b"") -> None:
+    """Write one frame."""
+    data = memoryview(_pack(kind, len(content)) + content)
+    while data:
+        data = data[_write(RESULTS, data) :]
+
+
+def raised(error: BaseException) -> None:
+    """Report an exception: its type's name and the start of its text."""
+    try:
+        message = str(error)[:_MESSAGE]
+    except BaseException:
+        message = "(its message cannot be had)"
+    emit(wire.RAISED, _json_of([_type_name(type(error)), message]).encode())
+
+
+def run_calls(code: str, entry_point: str, inputs: list[bytes], collect: bool, keep_going: bool) -> NoReturn:
+    """Load the code, call the function for each input, write each output or exception as a frame; then end."""
+    try:
+        namespace: dict[str, Any] = {}
+        try:
+            exec(code, namespace)
+            function = namespace[entry_point]
+        except MemoryError:
+            namespace.clear()
+            emit(wire.MEMORY)
+            _exit(0)
+        except BaseException as error:
+            raised(error)
+            _exit(0)
+        emit(wire.LOADED)
+        for data in inputs:
+            if not _call(function, data, collect) and not keep_going:
+                break
+        emit(wire.FINISHED)
+    finally:
+        _exit(0)
+
+
+def _call(function: Any, data: bytes, collect: bool) -> bool:
+    """Call once; True when there is an output."""
+    limit = _recursion_limit()
+    try:
+        output = function(*decode(data))
+        _set_recursion_limit(max(limit, 3000))
+        encoded = encode(output, collect)
+        del output
+    except MemoryError:
+        emit(wire.MEMORY)
+        return False
+    except BaseException as error:
+        raised(error)
+        return False
+    finally:
+        _set_recursion_limit(limit)
+    emit(wire.OUTPUT, encoded)
+    return True
+
+
+def run_script(code: str, tests: str) -> NoReturn:
+    """Execute code, then tests, as the module `__main__`; write where it got to; then end."""
+    try:
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        sys.argv = ["sample.py"]
+        namespace = module.__dict__
+        namespace["__builtins__"] = __builtins__
+        try:
+            try:
+                exec(compile(code, "sample.py", "exec", dont_inherit=True), namespace)
+            except SystemExit as leaving:
+                if tests or leaving.code not in (None, 0):
+                    raise
+            emit(wire.LOADED)
+            exec(compile(tests, "tests.py", "exec", dont_inherit=True), namespace)
+            threading._shutdown()  # type: ignore[attr-defined]  # non-daemon threads may still print
+            sys.stdout.flush()
+            if "__report__" in namespace:
+                emit(wire.REPORT, encode(namespace["__report__"]))
+            emit(wire.FINISHED)
+        except MemoryError:
+            namespace.clear()
+            emit(wire.MEMORY)
+        except BaseException as error:
+            _flush()
+            raised(error)
+    finally:
+        _exit(0)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BaseException:
+        pass

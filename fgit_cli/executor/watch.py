@@ -1,0 +1,239 @@
+"""The supervisor of one child: relays its bytes under its own tag, stamps times, counts bytes, says when to stop.
+
+Of the child's bytes it reads the frames' heads only (kind and length), to know when an input is done and when there
+are too many bytes. The clock runs from outside, so nothing in the child can hold it.
+"""
+
+import os
+import select
+import socket
+import time
+
+from fgit_cli.executor import wire
+from fgit_cli.executor.confine import Box
+
+_CHUNK = 1 << 18  # bytes read of the child at a time
+_BUSY = 0.9  # of its time, and a sample has used it up itself
+_STARVED = 20.0  # a child that waits for a processor gets at most this many times its total limit, by the clock
+_LAST_WORDS = 5.0  # seconds from the last output to the end
+_BESIDES = 16 << 20  # bytes that a child may send beside its outputs
+_EXCEPTION = 1 << 14  # bytes of a report of an exception
+_HELD_BYTES, _HELD_SECONDS = 1 << 16, 0.005  # outputs are relayed together, up to so many and so late
+_TICK = 0.1  # seconds between looks at the memory of a box with several processes
+
+
+class Watch:
+    """One child's pipes and clock. `index`: the input that is running, -1 the loading; `began`: it was confined."""
+
+    def __init__(self, control: socket.socket, frames: wire.Frames, box: Box, number: int, job: dict, pid: int) -> None:
+        self.control, self.frames, self.box, self.number, self.job, self.pid = control, frames, box, number, job, pid
+        self.index, self.began = -1, False
+        self.schedule = -1  # the file that tells how long the child waited for a processor
+        self._started = self._since = time.monotonic()
+        self._starved = self._starved_before = 0.0  # seconds without a processor: in all, and before this input
+        self._used_before = 0.0  # processor seconds of the sample before this input
+        self._patience = self._patience_in_all = 1.0  # times their limits that this input, and all, may take
+        self.overran = False  # a limit was passed, within the job's patience
+        self.settled = False  # all patience was used up in processor time
+        self._head, self._kind = b"", b""  # of the frame that is being read
+        self._missing = 0  # bytes of its content still to come
+        self._printed = 0
+        self._held: list[bytes] = []  # frames for the parent
+        self._held_bytes, self._held_since = 0, 0.0
+        outputs = job["output_limits"]
+        most = sum(outputs) if len(outputs) > 1 else outputs[0] * (len(job["limits"]) + 1) if outputs else 0
+        self._room = most + _BESIDES
+
+    def until_end(self, results: int, output: int) -> str:
+        """Relay until the child is done or has to go; the reason.
+
+        finished, closed (it ended without saying so), timeout, total, memory, output (too many bytes), malformed,
+        stopped (by the parent).
+        """
+        poller = select.poll()
+        for fd in (results, output, self.control.fileno()):
+            if fd >= 0:
+                poller.register(fd, select.POLLIN)
+        while True:
+            until = min(self._deadline(), self._held_since + _HELD_SECONDS) if self._held else self._deadline()
+            wait = max(until - time.monotonic(), 0)
+            events = dict(poller.poll((min(wait, _TICK) if self.box.crowded else wait) * 1000 + 1))
+            reason = ""
+            if output in events:
+                data = os.read(output, _CHUNK)
+                reason = self._print(data)
+                if not data:
+                    poller.unregister(output)
+            if results in events:
+                ended = self._relay(os.read(results, _CHUNK))
+                reason = reason or ended
+            if self.control.fileno() in events:
+                reason = reason or self._obey()
+            if self._held and time.monotonic() - self._held_since >= _HELD_SECONDS:
+                self.hand_over()
+            if reason in ("finished", "closed") and output >= 0:
+                return self._drain(output) or reason
+            reason = reason or self._late() or ("memory" if self._too_much_memory() else "")
+            if reason:
+                return reason
+
+    # time
+
+    def _limit(self) -> float:
+        if self.index < 0:
+            return self.job["load_limit"]
+        limits = self.job["limits"]
+        return limits[self.index] if self.index < len(limits) else _LAST_WORDS
+
+    def _deadline(self) -> float:
+        """By the clock; put off by the time that the child was ready to run and did not."""
+        one = self._since + self._patience * self._limit() + self._starved - self._starved_before
+        return min(one, self._started + self._patience_in_all * self.job["total_limit"] + self._starved)
+
+    def _late(self) -> str:
+        """ "timeout" or "total" when a deadline passed.
+
+        It is put off by the time that the sample waited for a processor, unless its own threads used that time up; and
+        for a busy sample by the job's patience, so that a run beside others can be certain of what it says.
+        """
+        now = time.monotonic()
+        if now < self._deadline():
+            return ""
+        before, self._starved = self._starved, self._read_starved()
+        total = self._patience_in_all * self.job["total_limit"]
+        used = self.box.processor_seconds(self.pid)
+        here, limit = used - self._used_before, self._patience * self._limit()
+        spent = here >= limit or used >= total or now - self._started > _STARVED * total
+        if self._starved - before > 0.01 and not spent:
+            return ""
+        in_all = now >= self._started + total + before  # which of the two deadlines it was
+        busy = used >= _BUSY * total if in_all else here >= _BUSY * limit
+        shown = self._patience_in_all if in_all else self._patience
+        if busy and shown < self.job["patience"] and not self.box.crowded:  # of several processes the clock alone tells
+            self.overran = True
+            if in_all:
+                self._patience_in_all = self.job["patience"]
+            else:
+                self._patience = self.job["patience"]
+            return ""
+        self.settled = busy and shown > 1
+        return "total" if in_all else "timeout"
+
+    def _read_starved(self) -> float:
+        """Seconds that the child was ready to run and did not, so far (0 where the kernel does not count them)."""
+        if self.box.proc < 0:
+            return 0.0
+        if self.schedule < 0:
+            try:
+                pid = self.box.sample_of(self.pid)
+                self.schedule = os.open(f"{pid}/schedstat", os.O_RDONLY, dir_fd=self.box.proc)
+            except OSError:
+                return self._starved
+        try:
+            return int(os.pread(self.schedule, 100, 0).split()[1]) / 1e9
+        except (OSError, IndexError):
+            return self._starved
+
+    def _too_much_memory(self) -> bool:
+        """Whether the processes of the box together hold more than one may (their limits count one by one)."""
+        return self.box.crowded and self.box.memory_held() > self.job["memory"]
+
+    @property
+    def starved(self) -> float:
+        """Seconds, in all, that the sample was ready to run and had no processor."""
+        return self._starved
+
+    # bytes
+
+    def _relay(self, data: bytes) -> str:
+        if not data:
+            return "closed"
+        now = time.monotonic()
+        stamps, reason = self._follow(data, now)
+        self._room -= len(data)
+        head = bytes([len(stamps) >> 8 & 255, len(stamps) & 255])
+        self._held_since = self._held_since if self._held else now
+        self._held += wire.pack(wire.DATA, self.number, head, *map(wire.STAMP.pack, stamps), data)
+        self._held_bytes += len(data)
+        if self._held_bytes >= _HELD_BYTES:
+            self.hand_over()
+        return reason or ("output" if self._room < 0 else "")
+
+    def hand_over(self, *last: bytes) -> None:
+        """Send the parent what is held back, and `last`."""
+        wire.send_packed(self.control, [*self._held, *last])
+        self._held, self._held_bytes = [], 0
+
+    def _follow(self, data: bytes, now: float) -> tuple[list[float], str]:
+        """Track the frames in the child's bytes: the times of those that end an input, and why to stop, if so."""
+        stamps: list[float] = []
+        at, size, reason = 0, wire.CHILD_HEADER.size, ""
+        while not reason:
+            if self._missing:
+                step = min(self._missing, len(data) - at)
+                self._missing -= step
+                at += step
+                if self._missing:
+                    break
+            elif not self._kind:
+                need = size - len(self._head)
+                self._head += data[at : at + need]
+                at += need
+                if len(self._head) < size:
+                    break
+                self._kind, self._missing = wire.CHILD_HEADER.unpack(self._head)
+                reason = self._refusal()
+                continue
+            if self._kind == wire.FINISHED:
+                reason = "finished"
+            elif self._kind == wire.BEGIN:
+                self.began = True
+                self._next_input(now)
+                self._started = now
+            elif self._kind in wire.STAMPED:
+                stamps.append(now - self._since)
+                self._next_input(now)
+                self.index += 1
+            self._head, self._kind = b"", b""
+        return stamps, reason
+
+    def _next_input(self, now: float) -> None:
+        if now > self._since:  # several frames of one read share one look
+            self._starved = self._starved_before = self._read_starved()
+            self._used_before = self.box.processor_seconds(self.pid)
+        self._since, self._patience = now, 1.0
+
+    def _refusal(self) -> str:
+        """Why the frame whose head has come is not taken, if so."""
+        if self._kind not in wire.CHILD_KINDS or (self._kind == wire.BEGIN) == self.began:
+            return "malformed"
+        if self._kind in wire.STAMPED and self.index >= len(self.job["limits"]):
+            return "malformed"
+        if self._kind == wire.RAISED and self._missing > _EXCEPTION:
+            return "malformed"
+        limits = self.job["output_limits"]
+        limit = limits[self.index] if 0 <= self.index < len(limits) else limits[-1] if limits else _BESIDES
+        return "output" if self._missing > limit else ""
+
+    def _print(self, data: bytes) -> str:
+        room = self.job["stdout_limit"] - self._printed
+        self._printed += len(data)
+        wire.send(self.control, wire.STDOUT, self.number, data[:room])
+        return "output" if len(data) > room else ""
+
+    def _drain(self, output: int) -> str:
+        """What was printed before the end and is still in the pipe."""
+        os.set_blocking(output, False)
+        try:
+            while data := os.read(output, _CHUNK):
+                if reason := self._print(data):
+                    return reason
+        except BlockingIOError:
+            pass
+        return ""
+
+    def _obey(self) -> str:
+        for kind, number, _ in wire.receive(self.control, self.frames):
+            if kind == wire.STOP and number == self.number:
+                return "stopped"
+        return ""

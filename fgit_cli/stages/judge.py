@@ -1,0 +1,151 @@
+"""The heart of `fgit eval`: samples in, a verdict for each out, in input order, several at work at once."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fgit_cli.benches.bench import Bench, Checked, Sandbox, Task
+from fgit_cli.benches.extract import Extractor
+from fgit_cli.core.passk import mean_pass_at_k
+from fgit_cli.errors import InputError
+
+AHEAD = 100  # samples held for each worker, so that one that waits for its limit stops nobody
+
+
+class Tally(Protocol):
+    """What the surroundings of a filter count (fgit_cli/stages/running.py)."""
+
+    def reject(self, record: dict[str, Any], reason: str) -> None: ...
+
+    def count(self, what: str, by: int = 1) -> None: ...
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One record that holds a solution. `index` counts the samples of a task from 0; `task` is None when unknown."""
+
+    record: dict[str, Any]
+    task: Task | None
+    index: int
+    solution: str
+
+
+class Samples:
+    """Makes samples of records `{"task_id", "solution"}` or `{"task_id", "completion"}`.
+
+    `how` is `none` (the program runs as it is), `ast` or `evalplus`.
+    """
+
+    def __init__(self, bench: Bench, how: str = "none") -> None:
+        self.bench = bench
+        self.extractor = Extractor(how)
+        self._seen: Counter[str] = Counter()
+
+    def __call__(self, record: dict[str, Any]) -> Sample:
+        """One sample. Raises InputError for a record that holds none."""
+        task_id = record.get("task_id")
+        if isinstance(task_id, int):  # the original MBPP counts its tasks
+            task_id = str(task_id)
+        if not isinstance(task_id, str):
+            raise InputError("no text in field `task_id`; a sample is {task_id, solution} or {task_id, completion}")
+        task = self.bench.tasks.get(task_id)
+        solution = self._solution(record, task)
+        if task:
+            solution = self.extractor(solution, task)
+        index = self._seen[task_id]
+        self._seen[task_id] += 1
+        return Sample(record, task, index, solution)
+
+    def _solution(self, record: dict[str, Any], task: Task | None) -> str:
+        for name in ("solution", "completion"):
+            value = record.get(name)
+            if value is None:
+                continue
+            if not isinstance(value, str):
+                raise InputError(f"field `{name}` is no text; repeat the task's record for several samples")
+            return self.bench.solution(task, value) if name == "completion" and task else value
+        raise InputError("neither `solution` (a whole program) nor `completion` (what follows the prompt)")
+
+
+class Scores:
+    """The counts from which pass@k follows: per task samples, passes of base, passes of base and plus."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.samples: Counter[str] = Counter()
+        self.base: Counter[str] = Counter()
+        self.both: Counter[str] = Counter()
+        self.infra: dict[str, int] = defaultdict(int)
+
+    def add(self, task_id: str, checked: Checked) -> None:
+        """Count one verdict. `infra` is no verdict: such a sample counts in no score."""
+        if checked.infra:
+            self.infra[task_id] += 1
+            return
+        self.samples[task_id] += 1
+        self.base[task_id] += checked.passed_base
+        self.both[task_id] += checked.passed
+
+    def summary(self) -> list[str]:
+        """Lines that say pass@k, over how many tasks, and what is not in it."""
+        bench, tasks = self.bench, len(self.samples)
+        lines = []
+        if tasks:
+            most = min(self.samples.values())
+            for k in [k for k in (1, 10, 100) if k <= most]:
+                base, both = (
+                    100 * mean_pass_at_k([(n, passed[t]) for t, n in self.samples.items()], k)
+                    for passed in (self.base, self.both)
+                )
+                figures = f"{base:.1f} base, {both:.1f} base and plus" if bench.has_plus else f"{base:.1f}"
+                lines.append(f"{bench.name} pass@{k} {figures}{self._over(tasks)}")
+        if self.infra:
+            lines.append(
+                f"{sum(self.infra.values())} samples without a verdict (the sandbox failed, not they), in no score: "
+                + ", ".join(list(self.infra)[:5])
+            )
+        return lines
+
+    def _over(self, tasks: int) -> str:
+        whole = len(self.bench.tasks)
+        over = f"{tasks} tasks" if tasks == whole else f"a subset: {tasks} of {whole} tasks"
+        label = f"; {self.bench.label}" if self.bench.label else ""
+        return f" ({over}, {self.samples.total()} samples{label})"
+
+
+def judge(
+    samples: Iterable[Sample], tally: Tally, bench: Bench, sandbox: Sandbox, scores: Scores
+) -> Iterator[tuple[dict[str, Any], Checked]]:
+    """The result record of each sample, in input order, with what came of it. Tasks not to be judged are rejected.
+
+    Holds at most AHEAD samples a worker at a time.
+    """
+
+    def check(sample: Sample) -> tuple[Sample, Checked | None]:
+        if sample.task is None or sample.task.task_id in bench.unusable:
+            return sample, None
+        return sample, bench.check(sample.task, sample.solution, sandbox)
+
+    for sample, checked in sandbox.imap(check, samples, AHEAD):
+        if sample.task is None:
+            tally.reject(sample.record, "unknown task")
+        elif checked is None:
+            tally.reject(sample.record, bench.unusable[sample.task.task_id])
+        else:
+            scores.add(sample.task.task_id, checked)
+            yield _record(sample, bench, checked), checked
+
+
+def _record(sample: Sample, bench: Bench, checked: Checked) -> dict[str, Any]:
+    return {
+        **sample.record,
+        "bench": bench.name,
+        "sample": sample.index,
+        "solution": sample.solution,
+        "base": checked.base,
+        "plus": checked.plus,
+        "error": checked.error.as_record() if checked.error else None,
+        "seconds": round(checked.seconds, 3),
+        **checked.extra,
+    }

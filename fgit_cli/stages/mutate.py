@@ -1,0 +1,212 @@
+"""The ways to a wrong variant, each the heart of a filter: a teacher is asked, or mutation rules are applied."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from fgit_cli.core import answers, fences, fields, variants
+from fgit_cli.core.mutants import Change, evenly, no_fault, usual
+from fgit_cli.engines.generation import Completion, Request, RequestFailed
+from fgit_cli.engines.generation.teacher import Teacher, made_by
+from fgit_cli.executor import Executor
+from fgit_cli.prompts import Prompt
+from fgit_cli.stages.running import Tally
+from fgit_cli.stages.verdicts import not_wrong
+
+Heart = Callable[[Iterable["Item"], Tally], Iterator[dict[str, Any]]]
+
+
+@dataclasses.dataclass
+class Item:
+    """One record on its way: its instruction as text, its correct response, and that response's code."""
+
+    record: dict[str, Any]
+    instruction: str
+    correct: str
+    blocks: list[variants.CodeBlock]
+
+
+class Made:
+    """The variants of one record as they come, and why others were left out."""
+
+    def __init__(self, count: Callable[[str], None] = lambda what: None) -> None:
+        """`count` is told of each variant that is left out."""
+        self.variants: list[dict[str, Any]] = []
+        self.reasons: Counter[str] = Counter()
+        self._count = count
+
+    def add(self, text: str, changes: list[Change], origin: dict[str, Any]) -> str | None:
+        """Keep the variant if it is one, and not there yet; else the reason why not."""
+        if any(text == v["text"] for v in self.variants):
+            return self.refuse("equal to another variant")
+        if reason := no_fault(changes):
+            return self.refuse(reason)
+        self.variants.append({"text": text, "origin": origin})
+        return None
+
+    def refuse(self, reason: str) -> str:
+        self.reasons[reason] += 1
+        self._count(f"variants left out: {reason}")
+        return reason
+
+    def filter(self, executor: Executor, tests: str, limit: float) -> None:
+        """Keep the variants that fail the tests, twice."""
+        codes = [fences.code(variant["text"]) for variant in self.variants]
+        reasons = executor.imap(lambda code: not_wrong(executor, code, tests, limit), codes)
+        kept = []
+        for variant, reason in zip(self.variants, reasons, strict=True):
+            if reason:
+                self.refuse(reason)
+            else:
+                kept.append(variant)
+        self.variants = kept
+
+    def record(self, record: dict[str, Any], tally: Tally) -> Iterator[dict[str, Any]]:
+        """The record with its variants; nothing, and a reject, where there are none."""
+        if self.variants:
+            yield {**record, "variants": self.variants}
+        else:
+            tally.reject(record, f"no variant: {usual(self.reasons, 'no rule applies')}")
+
+
+class Asking:
+    """What a teacher is asked about a record, and what its answers mean."""
+
+    def __init__(self, prompt: Prompt, answers: int, scope: str) -> None:
+        self.prompt, self.answers, self.scope = prompt, answers, scope
+
+    def request(self, item: Item) -> Request:
+        text = self.prompt.render(
+            instruction=item.instruction,
+            response=item.correct,
+            language=item.blocks[0].language if item.blocks else "",
+            fenced=any(b.fenced for b in item.blocks),
+            scope=self.scope,
+        )
+        return Request("", messages=[{"role": "user", "content": text}], n=self.answers)
+
+    def read(self, item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> str | None:
+        """Add the answer to the record's variants; the reason where it is none."""
+        if completion.finish_reason == "length":
+            return made.refuse("cut at --max-tokens")
+        try:
+            parsed = answers.variant(completion.text, item.correct, self.scope)
+        except answers.Unusable as error:
+            return made.refuse(str(error))
+        origin |= {"prompt": self.prompt.name, "prompt_sha256": self.prompt.sha256}
+        if parsed.hints:
+            origin["hints"] = parsed.hints
+        return made.add(parsed.text, parsed.changes, origin)
+
+
+def teacher_heart(teacher: Teacher, asking: Asking) -> Heart:
+    """The filter that asks a teacher for wrong variants."""
+
+    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
+        tally.detail = teacher.progress
+        for item, answer in teacher.ask(with_code(items, tally), asking.request):
+            if isinstance(answer, RequestFailed):
+                tally.reject(item.record, answer.reason, answer.detail)
+                continue
+            made = Made(tally.count)
+            for index, completion in enumerate(answer):
+                asking.read(item, completion, made, made_by(teacher, "llm", index))
+            for kind, n in hints(made).items():
+                tally.count(f"hints by {kind} taken out", n)
+            yield from made.record(item.record, tally)
+        count_found(teacher, tally)
+
+    return heart
+
+
+def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: Executor, limit: float) -> Heart:
+    """The filter that keeps the student's own faults: answers to the instruction that fail the record's tests.
+
+    `teacher` is here the model to be tuned. Without tests an answer counts where its code differs from the correct
+    code in more than names, formatting and comments.
+    """
+
+    def request(item: Item) -> Request:
+        return Request("", messages=fields.instruction(item.record).messages, n=answers_wanted)
+
+    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
+        tally.detail = teacher.progress
+        for item, answer in teacher.ask(with_code(items, tally), request):
+            if isinstance(answer, RequestFailed):
+                tally.reject(item.record, answer.reason, answer.detail)
+                continue
+            made = Made(tally.count)
+            for index, completion in enumerate(answer):
+                if completion.finish_reason == "length":
+                    made.refuse("cut at --max-tokens")
+                    continue
+                try:
+                    parsed = answers.variant(completion.text, item.correct, scope, hinting=False)
+                except answers.Unusable as error:
+                    made.refuse(str(error))
+                    continue
+                made.add(parsed.text, parsed.changes, made_by(teacher, "student", index))
+            tests = fields.tests(item.record)
+            if tests is not None:
+                made.filter(executor, tests, limit)
+            yield from made.record(item.record, tally)
+        count_found(teacher, tally)
+
+    return heart
+
+
+def count_found(teacher: Teacher, tally: Tally) -> None:
+    """How many answers were there from an earlier run, for the summary."""
+    if teacher.durable.found:
+        tally.count("answers taken from the work folder", teacher.durable.found)
+
+
+def hints(made: Made) -> Counter[str]:
+    """How often the teacher had given its faults away in these variants, by kind."""
+    found: Counter[str] = Counter()
+    for variant in made.variants:
+        found.update(variant["origin"].get("hints", {}))
+    return found
+
+
+def rule_heart(backend: ModuleType, method: str, wanted: int, seed: int) -> Heart:
+    """The filter that applies a backend's mutation rules: `wanted` variants, drawn evenly over its operators."""
+
+    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
+        for item in with_code(items, tally):
+            blocks = [b for b in item.blocks if b.language in backend.LANGUAGES]
+            if not blocks:
+                tally.reject(item.record, f"no rules for {item.blocks[0].language or 'a language that is not known'}")
+                continue
+            found = ((m.operator, (b, m)) for b in blocks for m in backend.mutations(b.code, b.language))
+            made = Made(tally.count)
+            for block, mutation in evenly(found, f"{seed} {item.record['id']}"):
+                origin = {
+                    "method": method,
+                    "version": backend.version(),
+                    "operator": mutation.operator,
+                    "rule": mutation.rule,
+                    "language": block.language,
+                    "block": block.number,
+                    "line": mutation.line,
+                    "seed": seed,
+                }
+                code = mutation.code
+                text = variants.spliced(item.correct, block, code)
+                made.add(text, [(block.code, code, block.language)], origin)
+                if len(made.variants) == wanted:
+                    break
+            yield from made.record(item.record, tally)
+
+    return heart
+
+
+def with_code(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
+    """The items that have code which could be wrong; the others are left out."""
+    for item in items:
+        if item.blocks:
+            yield item
+        else:
+            tally.reject(item.record, "no code found in the correct response")

@@ -1,0 +1,36 @@
+"""Prompts, answers and what is made of them, for a person to read before the week of GPU time."""
+
+import difflib
+import itertools
+from collections.abc import Iterable, Iterator
+
+from fgit_cli.engines.generation import RequestFailed
+from fgit_cli.engines.generation.teacher import Teacher, made_by
+from fgit_cli.stages.mutate import Asking, Item, Made
+
+
+def preview(teacher: Teacher, asking: Asking, items: Iterable[Item], number: int) -> Iterator[str]:
+    """One text per record: the prompt, then for each answer its fate and the difference that it makes."""
+    some = itertools.islice((item for item in items if item.blocks), number)
+    for item, answer in teacher.ask(some, asking.request):
+        request = asking.request(item)
+        parts = [f"=== {item.record['id']}: the prompt", *(m["content"] for m in request.messages or [])]
+        if isinstance(answer, RequestFailed):
+            yield "\n".join([*parts, f"--- failed: {answer}", ""])
+            continue
+        made = Made()
+        for index, completion in enumerate(answer):
+            reason = asking.read(item, completion, made, made_by(teacher, "llm", index))
+            parts.append(f"--- answer {index + 1} of {len(answer)} ({completion.finish_reason})")
+            if reason:
+                parts += [completion.text, f"--- left out: {reason}"]
+            else:
+                hints = made.variants[-1]["origin"].get("hints")
+                parts.append(_difference(item.correct, made.variants[-1]["text"]))
+                parts.append(f"--- a variant{f'; hints taken out: {hints}' if hints else ''}")
+        yield "\n".join([*parts, ""])
+
+
+def _difference(correct: str, variant: str) -> str:
+    lines = difflib.unified_diff(correct.split("\n"), variant.split("\n"), "correct", "variant", lineterm="", n=2)
+    return "\n".join(lines)

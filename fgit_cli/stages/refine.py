@@ -1,0 +1,268 @@
+"""Pairs from an instruction alone, by iterative debugging: CodeFlow (Target-DPO, section 2.1 and appendix A).
+
+The teacher writes code and tests; the sandbox runs them; while they fail the teacher sees the error and repairs the
+code, five times at most. The version that passes is the correct response, an earlier one that fails the incorrect one.
+"""
+
+import dataclasses
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from fgit_cli.core import codeflow, equivalence, fields
+from fgit_cli.core.answers import Unusable
+from fgit_cli.engines.generation import Answer, Completion, Request, RequestFailed
+from fgit_cli.engines.generation.teacher import Teacher, made_by
+from fgit_cli.executor import Executor, Outcome, decode
+from fgit_cli.prompts import Prompt
+from fgit_cli.stages.running import Tally
+from fgit_cli.stages.verdicts import WRONG, said
+
+Negative = Literal["random", "first", "last"]
+
+
+@dataclasses.dataclass
+class Attempt:
+    """One version of the code and what came of it: `status` as the executor gives it."""
+
+    code: str
+    status: str = ""
+    error: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "text": codeflow.fenced(self.code),
+            "status": self.status,
+            "error": self.error,
+        }
+
+
+@dataclasses.dataclass
+class Case:
+    """One record on its way through the rounds."""
+
+    record: dict[str, Any]
+    turns: list[dict[str, str]]
+    instruction: str
+    dialogue: list[dict[str, str]] = dataclasses.field(default_factory=list)
+    tests: str = ""
+    attempts: list[Attempt] = dataclasses.field(default_factory=list)
+    refused: str = ""  # why the record gives no pair, the same words for all of a kind
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.attempts) and self.attempts[-1].status == "pass"
+
+    @property
+    def open(self) -> bool:
+        return not self.refused and not self.passed
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How pairs are made: `iterations` repairs at most, or `sampling` answers and no repair."""
+
+    iterations: int
+    sampling: int
+    negative: Negative
+    limit: float
+    min_coverage: float
+    judge: bool
+    seed: int
+
+
+class Debugging:
+    """The heart of `fgit refine`."""
+
+    def __init__(
+        self, teacher: Teacher, executor: Executor, prompts: dict[str, Prompt], settings: Settings, window: int
+    ) -> None:
+        """`prompts`: `write`, `fix` and `judge`. `window`: records that go through the rounds together."""
+        self.teacher, self.executor, self.prompts, self.settings = teacher, executor, prompts, settings
+        self.window = window
+        self.passed_at: Counter[int] = Counter()
+        self.judged = 0
+
+    def heart(self, cases: Iterable[Case], tally: Tally) -> Iterator[dict[str, Any]]:
+        """The pairs, in input order; a window of records is held."""
+        tally.detail = self.teacher.progress
+        source = iter(cases)
+        while group := [case for _, case in zip(range(self.window), source, strict=False)]:
+            self._write(group)
+            for _ in range(0 if self.settings.sampling else self.settings.iterations):
+                self._repair([case for case in group if case.open])
+            pairs = [(case, self._pair(case)) for case in group]
+            if self.settings.judge:
+                self._judge([(case, pair) for case, pair in pairs if pair])
+            for case, pair in pairs:
+                if case.passed:
+                    self.passed_at[len(case.attempts) - 1] += 1
+                if pair and not case.refused:
+                    yield pair
+                else:
+                    tally.reject(case.record, case.refused, case.detail)
+            self.judged += len(group)
+
+    def pass_rates(self) -> list[float]:
+        """Share of the records whose code passed, after each iteration (the paper's Figure 6)."""
+        last = self.settings.sampling - 1 if self.settings.sampling else self.settings.iterations
+        total = max(self.judged, 1)
+        return [sum(n for at, n in self.passed_at.items() if at <= i) / total for i in range(last + 1)]
+
+    def _write(self, cases: list[Case]) -> None:
+        """Round 0: code and tests; with `sampling` several codes, all judged by the first answer's tests."""
+        n = max(1, self.settings.sampling)
+
+        def request(case: Case) -> Request:
+            text = self.prompts["write"].render(instruction=case.turns[-1]["content"])
+            case.dialogue = [*case.turns[:-1], {"role": "user", "content": text}]
+            return Request("", messages=case.dialogue, n=n)
+
+        for _ in self.executor.imap(self._first, self.teacher.ask(cases, request)):
+            pass
+
+    def _first(self, asked: tuple[Case, Answer]) -> None:
+        case, answer = asked
+        if isinstance(answer, RequestFailed):
+            case.refused, case.detail = answer.reason, answer.detail
+            return
+        codes = []
+        for number, completion in enumerate(answer):
+            try:
+                code, tests = codeflow.code_and_tests(_whole(completion))
+                codes.append(code)
+            except Unusable as error:
+                case.refused = case.refused or str(error)
+                continue
+            if not case.tests:
+                case.tests, case.refused = tests, ""
+                case.dialogue = [*case.dialogue, {"role": "assistant", "content": answer[number].text}]
+        if not case.tests:
+            return
+        case.refused = self._trivial(codes[0], case.tests)
+        for code in codes:
+            if case.open:
+                self._try(case, code)
+
+    def _trivial(self, code: str, tests: str) -> str:
+        """Why the tests prove nothing: they pass although every function of the code is empty."""
+        try:
+            empty = codeflow.gutted(code)
+        except Unusable:
+            return ""  # the code does not parse: it fails any test
+        passed = self.executor.run_script(empty, tests, limit=self.settings.limit).status == "pass"
+        return "trivial tests: they pass when the functions are empty" if passed else ""
+
+    def _try(self, case: Case, code: str) -> None:
+        outcome = self.executor.run_script(code, codeflow.telling(case.tests), limit=self.settings.limit)
+        case.attempts.append(Attempt(code, outcome.status, _error(outcome)))
+        if outcome.status == "infra":
+            case.refused, case.detail = "the sandbox failed", said(outcome)
+
+    def _repair(self, cases: list[Case]) -> None:
+        def request(case: Case) -> Request:
+            text = self.prompts["fix"].render(tests=case.tests.rstrip(), error=case.attempts[-1].error)
+            return Request("", messages=[*case.dialogue, {"role": "user", "content": text}])
+
+        def repaired(asked: tuple[Case, Answer]) -> None:
+            case, answer = asked
+            if isinstance(answer, RequestFailed):
+                case.refused, case.detail = answer.reason, answer.detail
+                return
+            case.dialogue = [*(request(case).messages or []), {"role": "assistant", "content": answer[0].text}]
+            try:
+                self._try(case, codeflow.only_code(_whole(answer[0])))
+            except Unusable as error:
+                case.refused = f"a repair without code: {error}"
+
+        for _ in self.executor.imap(repaired, self.teacher.ask(cases, request)):
+            pass
+
+    def _pair(self, case: Case) -> dict[str, Any] | None:
+        """The finished record; None, with the reason in `case.refused`, where there is none."""
+        if not case.refused and not case.passed:
+            case.refused = f"never passed, last: {case.attempts[-1].status}"
+        if case.refused:
+            return None
+        correct = case.attempts[-1].code
+        negatives = self._negatives(case, correct)
+        if not negatives:
+            case.refused = "no failing version that differs in logic" if len(case.attempts) > 1 else "passed at once"
+            return None
+        share = self._coverage(correct, case.tests)
+        if share < self.settings.min_coverage:
+            case.refused = "the tests cover too little (--min-coverage)"
+            return None
+        draw = random.Random(f"{self.settings.seed} {case.instruction}")
+        chosen = {"first": negatives[0], "last": negatives[-1], "random": draw.choice(negatives)}[
+            self.settings.negative
+        ]
+        origin = made_by(self.teacher, "sampling" if self.settings.sampling else "refine", 0)
+        origin |= {
+            "negative": self.settings.negative,
+            "attempt": chosen,
+            "passed_at": len(case.attempts) - 1,
+            "coverage": round(share, 4),
+            "prompts": {name: prompt.sha256 for name, prompt in self.prompts.items()},
+        }
+        pair = {
+            **case.record,
+            "response": codeflow.fenced(correct),
+            "incorrect": codeflow.fenced(case.attempts[chosen].code),
+            "tests": case.tests,
+            "attempts": [attempt.describe() for attempt in case.attempts],
+            "origin": origin,
+        }
+        fields.identify(pair)
+        return pair
+
+    def _negatives(self, case: Case, correct: str) -> list[int]:
+        """Attempts that fail (no timeout, no memory) and differ from the correct version in more than looks."""
+        return [
+            i
+            for i, attempt in enumerate(case.attempts[:-1])
+            if attempt.status in WRONG and equivalence.reason(correct, attempt.code, "python") is None
+        ]
+
+    def _coverage(self, code: str, tests: str) -> float:
+        """Share of the code's executable lines that the tests reach, by coverage.py (the paper's equation 9)."""
+        program = codeflow.coverage_program(code, tests)
+        outcome = self.executor.run_script("", program, limit=10 * self.settings.limit)
+        wanted = codeflow.executable_lines(code)
+        if outcome.status != "pass" or not outcome.report or not wanted:
+            return 0.0
+        reached = {line for line in decode(outcome.report) if isinstance(line, int)}
+        return len(wanted & reached) / len(wanted)
+
+    def _judge(self, pairs: list[tuple[Case, dict[str, Any]]]) -> None:
+        """Refuse the pairs in which the teacher sees no difference in logic."""
+
+        def request(asked: tuple[Case, dict[str, Any]]) -> Request:
+            case, pair = asked
+            text = self.prompts["judge"].render(
+                instruction=case.instruction, correct=pair["response"], incorrect=pair["incorrect"]
+            )
+            return Request("", messages=[{"role": "user", "content": text}])
+
+        for (case, _), answer in self.teacher.ask(pairs, request):
+            if isinstance(answer, RequestFailed):
+                case.refused, case.detail = answer.reason, answer.detail
+            elif not answer[0].text.strip().strip("*`\"'").lower().startswith("yes"):
+                case.refused = "the judge sees no difference in logic"
+
+
+def _whole(completion: Completion) -> str:
+    if completion.finish_reason == "length":
+        raise Unusable("cut at --max-tokens")
+    return completion.text
+
+
+def _error(outcome: Outcome) -> str:
+    if outcome.status == "pass":
+        return ""
+    if outcome.status == "timeout":
+        return "it did not end in time"
+    where = "in the tests" if outcome.stage == "tests" else "in the solution"
+    return f"{said(outcome)} ({where})"
