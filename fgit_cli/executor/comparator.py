@@ -12,19 +12,18 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from fgit_cli.executor import equality
+from fgit_cli.errors import EngineError
+from fgit_cli.executor import equality, interpreter
 from fgit_cli.executor.jobs import Rules
 from fgit_cli.executor.values import decode
 
 _LENGTH = struct.Struct("<Q")
 _MEMORY = 4 << 30
+_READY = b"ready"
 _PREPARE_SECONDS = 600.0  # for a task's expected outputs, which are trusted
 _WALL = 10.0  # a comparator that waits for a processor gets at most this many times its limit, by the clock
-ROOT = str(Path(__file__).parents[2])
-BOOT = "import sys; sys.path.insert(0, {root!r}); from {module} import main; del sys.path[0]; main({arguments})"
 
 
 class ComparisonStalled(Exception):
@@ -105,13 +104,17 @@ class Comparator:
         return True
 
     def _start(self) -> subprocess.Popen:
-        boot = BOOT.format(root=ROOT, module=__name__, arguments="")
         environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-c", boot],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,
-        )  # fmt: skip
-        return self._process
+        with interpreter.errors_file() as errors:
+            process = self._process = subprocess.Popen(
+                interpreter.command(__name__), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                env=environment, cwd="/", start_new_session=True,
+            )  # fmt: skip
+            if process.stdout.read(len(_READY)) != _READY:  # type: ignore[union-attr]
+                said = interpreter.last_words(process, errors)
+                self.close()
+                raise EngineError(f"the process that compares outputs does not start: {said}")
+        return process
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
@@ -143,7 +146,11 @@ def main() -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     sys.set_int_max_str_digits(0)
+    import numpy  # noqa: F401  # now, for without it every float would compare as wrong
+
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sink.write(_READY)
+    sink.flush()
     while head := source.read(_LENGTH.size):
         (length,) = _LENGTH.unpack(head)
         asked = json.loads(source.read(length))

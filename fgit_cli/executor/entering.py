@@ -90,7 +90,8 @@ def _continue_as_first_process() -> None:
     if child:
         os.closerange(3, 4096)
         _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        code = os.waitstatus_to_exitcode(status)
+        os._exit(code if code >= 0 else 128 - code)
     linux.die_with_parent(signal.SIGKILL)
 
 

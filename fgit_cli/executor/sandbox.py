@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.executor import wire
-from fgit_cli.executor.comparator import BOOT, ROOT
+from fgit_cli.executor import interpreter, wire
 
 START_SECONDS = 60.0  # for a fresh interpreter to shut itself in and import what is preloaded
 _GRACE = 30.0  # seconds beyond every limit before a silent zygote counts as dead
@@ -48,37 +46,36 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         for s in (ours, theirs):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        boot = BOOT.format(root=ROOT, module="fgit_cli.executor.zygote", arguments=theirs.fileno())
         environment = {
             "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
             "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "Agg",
             "PYTHONDONTWRITEBYTECODE": "1",
             "MALLOC_ARENA_MAX": "2",  # else each thread takes 64 MB of the address space that is limited
         }  # fmt: skip
+        self._errors = interpreter.errors_file()
         self._process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-c", boot],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            interpreter.command("fgit_cli.executor.zygote", str(theirs.fileno())),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._errors,
             env=environment, cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
         )  # fmt: skip
         theirs.close()
         self._socket, self._frames = ours, wire.Frames()
         self._waiting: list[tuple[bytes, int, bytes]] = []
         try:
-            packages = [os.path.abspath(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
             config = {
                 "level": level,
                 "profile": profile,
                 "user": user,
                 "preload": preload,
-                "path": packages,
                 "scratch": self._scratch,
             }
             wire.send(ours, wire.CONFIG, 0, wire.pack_json(config))
             _, content = self._next(time.monotonic() + START_SECONDS)
             self.missing = json.loads(content)["missing"]
-        except (SandboxFailed, wire.Closed) as error:
+        except wire.Closed:
+            said = self._last_words()
             self.close()
-            raise SandboxFailed(str(error) or "the sandbox ended while it started") from None
+            raise SandboxFailed(f"the sandbox ended: {said}") from None
         except BaseException:
             self.close()
             raise
@@ -96,7 +93,7 @@ class Sandbox:
         try:
             wire.send(self._socket, wire.JOB, number, header, *texts)
         except wire.Closed:
-            raise SandboxFailed("the sandbox ended before the job") from None
+            raise SandboxFailed(f"the sandbox ended: {self._last_words()}") from None
         child = _ChildFrames()
         while True:
             kind, content = self._next(deadline)
@@ -128,11 +125,14 @@ class Sandbox:
             except TimeoutError:
                 continue
             except wire.Closed:
-                raise SandboxFailed("the sandbox ended") from None
+                raise SandboxFailed(f"the sandbox ended: {self._last_words()}") from None
         kind, _, content = self._waiting.pop(0)
         if kind == wire.FATAL:
             raise SandboxFailed(content.decode(errors="replace").strip().splitlines()[-1])
         return kind, content
+
+    def _last_words(self) -> str:
+        return interpreter.last_words(self._process, self._errors)
 
     def kill(self) -> None:
         """End the zygote and everything in its box; the reader finds out."""
@@ -143,6 +143,7 @@ class Sandbox:
         self._socket.close()
         self.kill()
         self._process.wait()
+        self._errors.close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 

@@ -4,11 +4,10 @@ One thread at a time uses it.
 """
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from fgit_cli.executor import wire
+from fgit_cli.executor import interpreter, wire
 from fgit_cli.executor.comparator import Comparator, ComparisonStalled
 from fgit_cli.executor.jobs import (
     GROUND_TRUTH_OUTPUT,
@@ -254,15 +253,8 @@ def _ended(end: dict[str, Any]) -> Call:
         return Call("memory", error_type="MemoryLimit", message="the processes together held more than allowed")
     if code > 128:  # as the first process of a box with several tells it
         code = 128 - code
-    message = f"killed by {_signal(-code)}" if code < 0 else f"exited with status {code} before its end"
+    message = f"killed by {interpreter.signal_name(-code)}" if code < 0 else f"exited with status {code} before its end"
     return Call("died", error_type="Died", message=message)
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _failure(call: Call) -> tuple[Status, str] | None:

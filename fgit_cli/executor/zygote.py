@@ -46,7 +46,6 @@ def main(fd: int) -> NoReturn:
     try:
         [(_, _, content)] = _next(control, frames)
         config, _ = wire.unpack_json(content)
-        sys.path += [p for p in config["path"] if p not in sys.path]
         box = enter(config["level"], config["profile"], config["user"])
         box.shared_scratch = config["scratch"]
         missing = _preload(config["preload"])

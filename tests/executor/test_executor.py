@@ -300,8 +300,6 @@ def test_nothing_runs_on_when_the_parent_is_killed(level, tmp_path):
     program = f"""
 import sys
 sys.path.insert(0, {str(copy)!r})
-import fgit_cli.executor.comparator as comparator, fgit_cli.executor.sandbox as sandbox
-comparator.ROOT = sandbox.ROOT = {str(copy)!r}
 from fgit_cli.executor import *
 with Executor({level!r}, workers=2) as executor:
     executor.check(CallJob("def f(x): return x", "f", (b"[1]",)), Expected((b"[2]",)))
