@@ -158,7 +158,8 @@ class Ours:
         from fgit_cli.stages.mask import Masker, Settings
 
         tokenizer = tokenizers.load(folder)
-        self.masker = Masker(tokenizer, templates.load(None, tokenizer), Settings(Made(), "hybrid", "anchor", 1024))
+        settings = Settings(Made(ignore=("space",)), "hybrid", "anchor", 1024)
+        self.masker = Masker(tokenizer, templates.load(None, tokenizer), settings)
         self.options = Options
 
     def run(self, source: str, target: str) -> None:

@@ -49,10 +49,9 @@ def defaults(match: re.Match) -> str:
     for name, (field, spec) in sorted(specs(options).items(), key=lambda item: item[0] not in options.__annotations__):
         if spec.recorded and not spec.argument:
             default = default_of(field)
+            default = ", ".join(map(str, default)) if isinstance(default, list) else default
             shown = (
-                ""
-                if default is None or default == []
-                else f"`{str(default).lower() if default in (True, False) else default}`"
+                "" if default in (None, "") else f"`{str(default).lower() if default in (True, False) else default}`"
             )
             cells = (f"`--{name.replace('_', '-')}`", shown, spec.help, spec.source)
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

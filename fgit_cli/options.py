@@ -97,13 +97,14 @@ def read_config(name: str, cls: type, command: str = "", commands: Container[str
     if not isinstance(own, dict):
         raise UsageError(f"--config {path}: {command!r} is a command, not an option; write a table [{command}]")
     table = {k: v for k, v in table.items() if not (k in commands and isinstance(v, dict))} | own
-    known = {n for n, (_, spec) in specs(cls).items() if not spec.argument and n != "config"}
+    known = {n: option for n, (option, spec) in specs(cls).items() if not spec.argument and n != "config"}
     values = {}
     for key, value in table.items():
         field = key.replace("-", "_")
         if field not in known:
             raise UsageError(f"--config {path}: unknown option {key!r}; `--help` lists the options of this command")
-        values[field] = value
+        listed = isinstance(default_of(known[field]), list)
+        values[field] = [value] if listed and not isinstance(value, list) else value
     return values
 
 

@@ -104,7 +104,7 @@ ALPHA = tuple(Arm(f"α {a}", f"--objective fgit --alpha {a}") for a in (1, 1.5, 
 
 # Target-DPO, section 3 and A.3.
 FOCAL_TRAIN = "--global-batch-size 128 --num-train-epochs 3 --lr-scheduler-type cosine --warmup-ratio 0.03"
-FOCAL_MASK = "--algorithm lcs --granularity line --gaps ignore --max-length 2048"
+FOCAL_MASK = "--algorithm lcs --granularity line --gaps ignore --ignore none --max-length 2048"
 REF = Arm("Ref.")
 RPO = Arm("RPO", "--objective rpo")
 TARGET_DPO = Arm("Target-DPO", "--objective target-dpo")

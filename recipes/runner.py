@@ -82,7 +82,7 @@ class Recipe:
     arms: tuple[Arm, ...]
     benches: tuple[str, ...]
     common: str = ""  # flags of train that all arms share
-    mask: str = "--gaps ignore"
+    mask: str = "--gaps ignore --ignore none"
     report: str = ""
     absent: str = ""
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Ignore, Made, to_field
+from fgit_cli.core.diff_field import Made, to_field
+from fgit_cli.core.disregard import COMMENTS, SPACE
 from fgit_cli.core.textdiff import Algorithm, Difference, Side, TooLong
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.jsonl import Record
@@ -20,6 +21,7 @@ from fgit_cli.options import FilterOptions, PairFieldOptions, option
 from fgit_cli.stages.running import Tally, run_filter
 
 View = Literal["auto", "json", "side-by-side", "unified"]
+NONE = "none"  # --ignore: nothing is left out
 HTML_HELP = "Write a page of the first 500 pairs too, to look at in a browser."
 
 
@@ -36,10 +38,25 @@ class CompareOptions(FilterOptions, PairFieldOptions):
         0, "Mark so many lines around each changed line too.", unit="lines", minimum=0,
         source="Target-DPO, Diff-Augmentation",
     )  # fmt: skip
-    ignore: Ignore | None = option(
-        None, "Compare the code without its comments.", source="our addition: a comment is no fault"
+    ignore: list[str] = option(
+        [SPACE],
+        "What takes no part: `space` at line ends, `comments` in code; may be repeated. `none`: all counts.",
+        metavar="space|comments|none",
+        source="our choice: how a line ends is no fault; none: the papers to the letter",
     )
     keep_unpaired: bool = option(False, "Pass records without an incorrect response on, inactive.")
+
+    @property
+    def made(self) -> Made:
+        """How the responses are compared. Raises UsageError for words that --ignore does not know."""
+        words = [word for value in self.ignore for word in value.split(",")]
+        if words == [NONE]:
+            words = []
+        for word in words:
+            if word not in (SPACE, COMMENTS):
+                known = f"{SPACE}, {COMMENTS}, or {NONE} alone"
+                raise UsageError(f"--ignore {' '.join(self.ignore)}: {word!r} cannot stand there; it takes {known}")
+        return Made(self.algorithm, self.context, tuple(w for w in (SPACE, COMMENTS) if w in words))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,7 +105,7 @@ def heart(pairs: Iterable[Pair], tally: Tally, made: Made) -> Iterator[dict[str,
             tally.reject(record, str(reason))
             continue
         if difference.correct.empty and difference.incorrect.empty:
-            tally.reject(record, "no difference" if correct == incorrect else "no difference but in comments")
+            tally.reject(record, made.why_none(incorrect, correct))
             continue
         record["diff"] = to_field(difference, made)
         yield record
@@ -125,7 +142,7 @@ def printer(view: View) -> Callable[[dict[str, Any], Difference], None]:
 def run(options: Options) -> None:
     from fgit_cli.views.pair_page import PairPage
 
-    made = Made(options.algorithm, options.context, options.ignore)
+    made = options.made
     for_people = options.view not in ("auto", "json") or (
         options.view == "auto" and options.output is None and sys.stdout.isatty()
     )

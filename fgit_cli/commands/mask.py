@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from fgit_cli.commands.diff import HTML_HELP, CompareOptions, Pair, pair_reader
+from fgit_cli.commands.diff import HTML_HELP, NONE, CompareOptions, Pair, pair_reader
 from fgit_cli.core import fields
 from fgit_cli.core.diff_field import Made, from_field
 from fgit_cli.core.mask_counts import MaskCounts
@@ -84,11 +84,11 @@ def job_reader(options: Options) -> Any:
 def _agree(options: Options, pair: Pair, made: Made) -> None:
     """Refuse an option that contradicts the difference that the record brings."""
     for name in ("algorithm", "context", "ignore"):
-        asked, has = getattr(options, name), getattr(made, name)
+        asked, has = getattr(options.made, name), getattr(made, name)
         if name in options.given and asked != has:
             raise InputError(
-                f"--{name} {asked}, but field `diff` was made with {name} {has}; leave the option out, or remove the "
-                "field and `mask` compares anew"
+                f"--{name} {_said(asked)}, but field `diff` was made with {name} {_said(has)}; leave the option out, "
+                "or remove the field and `mask` compares anew"
             )
     if (
         options.granularity == "token"
@@ -99,6 +99,11 @@ def _agree(options: Options, pair: Pair, made: Made) -> None:
             f"field `diff.made.algorithm` is {made.algorithm!r}; --granularity token finds anchors only for "
             "difflib, lcs and prefix-suffix; use --gaps ignore"
         )
+
+
+def _said(value: Any) -> Any:
+    """An option's value as it is typed."""
+    return (",".join(value) or NONE) if isinstance(value, tuple) else value
 
 
 def heart(
@@ -135,7 +140,7 @@ def heart(
                     "granularity": settings.granularity,
                     "gaps": settings.gaps,
                     "context": made.context,
-                    "ignore": made.ignore,
+                    "ignore": list(made.ignore),
                     "max_length": settings.max_length,
                 },
             )
@@ -172,7 +177,7 @@ def run(options: Options) -> None:
 
     tokenizer = tokenizers.load(options.tokenizer)
     template = templates.load(options.template, tokenizer)
-    made = Made(options.algorithm, options.context, options.ignore)
+    made = options.made
     masker = Masker(tokenizer, template, Settings(made, options.granularity, options.gaps, options.max_length))
     looks: list[Callable[[dict[str, Any]], None]] = [page.add] if page else []
     if options.explain:

@@ -2,29 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from fgit_cli.core.textdiff import Algorithm, Difference, Side, compare, split_lines
+from fgit_cli.core import disregard
+from fgit_cli.core.textdiff import Algorithm, Difference, Side, split_lines
 from fgit_cli.errors import InputError
-
-Ignore = Literal["comments"]
 
 
 @dataclass(frozen=True)
 class Made:
-    """How a difference was made; `algorithm` may be another program's."""
+    """How a difference was made; `algorithm` may be another program's. `ignore`: what took no part."""
 
     algorithm: Algorithm = "difflib"
     context: int = 0
-    ignore: Ignore | None = None
+    ignore: tuple[str, ...] = ()
 
     def compare(self, incorrect: str, correct: str) -> Difference:
         """The difference of two texts. Raises textdiff.TooLong."""
-        if self.ignore is None:
-            return compare(incorrect, correct, self.algorithm, self.context)
-        from fgit_cli.core.disregard import compare_code
+        return disregard.compare(incorrect, correct, self.algorithm, self.context, self.ignore)
 
-        return compare_code(incorrect, correct, self.algorithm, self.context)
+    def edit_gaps(self, incorrect: str, correct: str, difference: Difference) -> tuple[list[int], list[int]]:
+        """The gaps inside the replaced hunks of a difference made so. Raises textdiff.TooLong."""
+        return disregard.edit_gaps(incorrect, correct, difference, self.algorithm, self.ignore)
+
+    def why_none(self, incorrect: str, correct: str) -> str:
+        """Why two texts have no difference, as the reason to leave the pair out."""
+        return disregard.why_none(incorrect, correct, self.ignore)
 
 
 def to_field(difference: Difference, made: Made) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def to_field(difference: Difference, made: Made) -> dict[str, Any]:
     return {
         "correct": _side_value(difference.correct),
         "incorrect": _side_value(difference.incorrect),
-        "made": {"algorithm": made.algorithm, "context": made.context, "ignore": made.ignore},
+        "made": {"algorithm": made.algorithm, "context": made.context, "ignore": list(made.ignore)},
     }
 
 
@@ -48,7 +51,10 @@ def from_field(value: Any, correct: str, incorrect: str) -> tuple[Difference, Ma
     if not isinstance(made, dict):
         raise InputError("field `diff.made` is missing; it says how the difference was made")
     difference = Difference(_side(value, "correct", correct), _side(value, "incorrect", incorrect))
-    return difference, Made(made.get("algorithm"), made.get("context") or 0, made.get("ignore"))  # type: ignore[arg-type]
+    ignore = made.get("ignore") or []
+    if not isinstance(ignore, list) or not all(isinstance(word, str) for word in ignore):
+        raise InputError("field `diff.made.ignore` is not a list; remove `diff`, and `mask` compares the texts itself")
+    return difference, Made(made.get("algorithm"), made.get("context") or 0, tuple(ignore))  # type: ignore[arg-type]
 
 
 def _side(value: dict[str, Any], name: str, text: str) -> Side:

@@ -1,22 +1,55 @@
-"""What takes no part in a comparison with `--ignore comments` (our addition): the comments of a response's code.
+"""A comparison that leaves out what is no fault: white space at line ends, the comments of a response's code.
 
-A comment takes the white space before it along, and its whole line where nothing else is on it. Docstrings count as
+`--ignore space` (the default) is textdiff's own; `--ignore comments` takes the comments out of the texts first. A
+comment takes the white space before it along, and its whole line where nothing else is on it. Docstrings count as
 code here: they are part of what a student learns to write. Code in a language that is not known has no comments.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from fgit_cli.core import comments, languages
+from fgit_cli.core import comments, languages, textdiff
 from fgit_cli.core.fences import blocks
-from fgit_cli.core.textdiff import Algorithm, Difference, Side, Span, compare, line_starts, split_lines, widened
+from fgit_cli.core.textdiff import Algorithm, Difference, Side, Span, line_starts, split_lines, widened
+
+SPACE, COMMENTS = "space", "comments"
 
 
-def compare_code(incorrect: str, correct: str, algorithm: Algorithm = "difflib", context: int = 0) -> Difference:
-    """`textdiff.compare` of the texts without their comments, with all marks at their places in the whole texts."""
+def compare(incorrect: str, correct: str, algorithm: Algorithm, context: int, ignore: Collection[str]) -> Difference:
+    """The difference of two texts without what `ignore` names, all marks at their places in the whole texts.
+
+    Raises textdiff.TooLong.
+    """
+    if COMMENTS not in ignore:
+        return textdiff.compare(incorrect, correct, algorithm, context, SPACE in ignore)
     a, c = _Cut(incorrect, comment_spans(incorrect)), _Cut(correct, comment_spans(correct))
-    found = compare(a.text, c.text, algorithm)
+    found = textdiff.compare(a.text, c.text, algorithm, 0, SPACE in ignore)
     return widened(Difference(c.restore(found.correct), a.restore(found.incorrect)), incorrect, correct, context)
+
+
+def edit_gaps(
+    incorrect: str, correct: str, difference: Difference, algorithm: Algorithm, ignore: Collection[str]
+) -> tuple[list[int], list[int]]:
+    """`textdiff.edit_gaps` for a difference that left out what `ignore` names. Raises textdiff.TooLong."""
+    if COMMENTS not in ignore:
+        return textdiff.edit_gaps(incorrect, correct, difference, algorithm, SPACE in ignore)
+    a, c = _Cut(incorrect, comment_spans(incorrect)), _Cut(correct, comment_spans(correct))
+    inside = Difference(
+        Side([], c.inside(difference.correct.chars), []), Side([], a.inside(difference.incorrect.chars), [])
+    )
+    a_gaps, c_gaps = textdiff.edit_gaps(a.text, c.text, inside, algorithm, SPACE in ignore)
+    return a.offsets(a_gaps), c.offsets(c_gaps)
+
+
+def why_none(incorrect: str, correct: str, ignore: Collection[str]) -> str:
+    """Why two texts have no difference, as the reason to leave the pair out."""
+    if incorrect == correct:
+        return "no difference"
+    if COMMENTS in ignore:
+        found = textdiff.compare(incorrect, correct, ignore_space=SPACE in ignore)
+        if not (found.correct.empty and found.incorrect.empty):
+            return "no difference but in comments"
+    return "no difference but in white space"
 
 
 def comment_spans(text: str) -> list[Span]:
@@ -69,7 +102,20 @@ class _Cut:
             while whole_at[line + 1] <= place:
                 line += 1
             lines.append(line)
-        return Side(lines, chars, [self._offset(gap) for gap in side.gaps])
+        return Side(lines, chars, self.offsets(side.gaps))
+
+    def offsets(self, places: list[int]) -> list[int]:
+        """Places in the cut text as places in the whole one."""
+        return [self._offset(place) for place in places]
+
+    def inside(self, spans: list[Span]) -> list[Span]:
+        """Spans of the whole text as spans of the cut text, as far as they are in it."""
+        out = []
+        for start, end in spans:
+            for at, s, e in self.pieces:
+                if max(s, start) < min(e, end):
+                    out.append((at + max(s, start) - s, at + min(e, end) - s))
+        return out
 
     def _spans(self, start: int, end: int) -> Iterator[Span]:
         for at, s, e in self.pieces[self._piece(start) :]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fgit_cli.core.textdiff import hunks, split_lines
+from fgit_cli.core.textdiff import comparable, hunks, split_lines
 
 DECIMALS = 7  # cosines are rounded here: beyond, fp32 differs with the texts that share a pass
 
@@ -22,8 +22,9 @@ def edit_similarity(correct: str, variant: str) -> float:
 
 
 def changed_lines(correct: str, variant: str) -> int:
-    """The number of changed lines (docs/records.md), both sides counted. Raises textdiff.TooLong."""
-    return sum(i2 - i1 + j2 - j1 for i1, i2, j1, j2 in hunks(split_lines(variant), split_lines(correct)))
+    """The number of changed lines (docs/records.md), both sides counted, line ends aside. Raises textdiff.TooLong."""
+    a, c = (comparable(split_lines(code), ignore_space=True) for code in (variant, correct))
+    return sum(i2 - i1 + j2 - j1 for i1, i2, j1, j2 in hunks(a, c))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What differs between an incorrect and a correct text: lines, characters, and the gaps where a side lacks lines.
 
-Definitions of docs/records.md; all offsets are 0-based and count characters. Lines are split at `\\n` only. Line
+Definitions of docs/records.md; all offsets are 0-based and count characters. Lines are split at `\\n` only and compared
+without it; with `ignore_space` without line ends and trailing blanks, which are then no changed characters either. Line
 matching is difflib's (computed by cydifflib, which gives the same opcodes), rapidfuzz's LCS, or common prefix and
 suffix; characters are compared inside each replaced hunk by python-Levenshtein. These packages are imported where they
 are used, so that `--help` answers at once.
@@ -9,7 +10,7 @@ are used, so that `--help` answers at once.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, Literal
 
 Algorithm = Literal["difflib", "lcs", "prefix-suffix"]
@@ -20,6 +21,8 @@ Hunk = tuple[int, int, int, int]  # unmatched lines: incorrect [i1, i2), correct
 LINE_STEPS = 1_000_000_000  # steps of difflib's inner loop
 LCS_CELLS = 4_000_000_000  # pairs of lines; rapidfuzz keeps a bit for each, half a gigabyte
 CHARACTER_CELLS = 100_000_000_000  # pairs of characters in one hunk; likewise
+
+BLANKS = " \t\r\n"  # at a line's end, what `ignore_space` leaves out
 
 
 class TooLong(ValueError):
@@ -47,6 +50,39 @@ class Difference:
     incorrect: Side
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A text's lines as they are compared (`keys`), and where each begins; last in `starts` stands the text's length.
+
+    `ends`: whether a line end is a character that may be changed.
+    """
+
+    keys: list[str]
+    starts: list[int]
+    ends: bool
+
+    @classmethod
+    def of(cls, text: str, ignore_space: bool = False) -> "Lines":
+        """The lines of a text."""
+        lines = split_lines(text)
+        return cls(comparable(lines, ignore_space), line_starts(lines), not ignore_space)
+
+    def place(self, first: int, offset: int) -> int:
+        """Where in the text stands character `offset` of the keys from line `first` on, joined by `\n`."""
+        line = first
+        while offset > len(self.keys[line]):
+            offset -= len(self.keys[line]) + 1
+            line += 1
+        return self.starts[line] + offset
+
+
+def comparable(lines: Iterable[str], ignore_space: bool = False) -> list[str]:
+    """The lines as they are compared: without `\n`, or without line end, trailing blanks and tabs."""
+    if ignore_space:
+        return [line.rstrip(BLANKS) for line in lines]
+    return [line.removesuffix("\n") for line in lines]
+
+
 def split_lines(text: str) -> list[str]:
     """The lines with their `\\n`; what follows a final `\\n` is not a line; the empty text has none."""
     lines = text.split("\n")
@@ -68,7 +104,7 @@ def line_starts(lines: Iterable[str]) -> list[int]:
 
 
 def hunks(incorrect: list[str], correct: list[str], algorithm: Algorithm = "difflib") -> list[Hunk]:
-    """The maximal runs of unmatched lines, in order. Raises TooLong."""
+    """The maximal runs of unmatched lines, in order; the lines as `comparable` gives them. Raises TooLong."""
     if algorithm == "difflib":
         blocks = _difflib_blocks(incorrect, correct)
     elif algorithm == "lcs":
@@ -138,50 +174,79 @@ def _affixes(a: list[str], b: list[str]) -> list[tuple[int, int, int]]:
     return [(0, 0, prefix), (len(a) - suffix, len(b) - suffix, suffix)]
 
 
-def compare(incorrect: str, correct: str, algorithm: Algorithm = "difflib", context: int = 0) -> Difference:
+def compare(
+    incorrect: str,
+    correct: str,
+    algorithm: Algorithm = "difflib",
+    context: int = 0,
+    ignore_space: bool = False,
+) -> Difference:
     """Lines, characters and gaps of both sides; `context` marks so many lines around each changed line too.
 
     Raises TooLong.
     """
-    a, c = _compare(incorrect, correct, algorithm)
+    a, c = _compare(Lines.of(incorrect, ignore_space), Lines.of(correct, ignore_space), algorithm)
     return widened(Difference(correct=c, incorrect=a), incorrect, correct, context)
 
 
-def _compare(incorrect: str, correct: str, algorithm: Algorithm) -> tuple[Side, Side]:
-    a_lines, c_lines = split_lines(incorrect), split_lines(correct)
-    a_at, c_at = line_starts(a_lines), line_starts(c_lines)
+def _compare(a_lines: Lines, c_lines: Lines, algorithm: Algorithm) -> tuple[Side, Side]:
     a, c = Side([], [], []), Side([], [], [])
     a_gaps: set[int] = set()
     c_gaps: set[int] = set()
-    for i1, i2, j1, j2 in hunks(a_lines, c_lines, algorithm):
+    for i1, i2, j1, j2 in hunks(a_lines.keys, c_lines.keys, algorithm):
         a.lines.extend(range(i1, i2))
         c.lines.extend(range(j1, j2))
         if i1 == i2:
-            _append(c.chars, c_at[j1], c_at[j2])
-            a_gaps.add(anchor(incorrect, a_at[i1], correct, c_at[j1]))
+            _mark_lines(c_lines, j1, j2, c.chars)
+            a_gaps.add(anchor(a_lines, i1, c_lines, j1))
         elif j1 == j2:
-            _append(a.chars, a_at[i1], a_at[i2])
-            c_gaps.add(anchor(correct, c_at[j1], incorrect, a_at[i1]))
+            _mark_lines(a_lines, i1, i2, a.chars)
+            c_gaps.add(anchor(c_lines, j1, a_lines, i1))
         else:
-            _edit(incorrect[a_at[i1] : a_at[i2]], correct[c_at[j1] : c_at[j2]], a_at[i1], c_at[j1], a.chars, c.chars)
+            _edit(a_lines, (i1, i2), c_lines, (j1, j2), a.chars, c.chars)
     a.gaps.extend(sorted(a_gaps))
     c.gaps.extend(sorted(c_gaps))
     return a, c
 
 
-def _edit(old: str, new: str, a_at: int, c_at: int, a: list[Span], c: list[Span]) -> None:
-    """Add the edited characters of one replaced hunk, whose sides begin at `a_at` and `c_at`."""
+def _mark_lines(lines: Lines, first: int, end: int, spans: list[Span]) -> None:
+    """Add every character of the lines that counts."""
+    if lines.ends:
+        _append(spans, lines.starts[first], lines.starts[end])
+        return
+    for line in range(first, end):
+        _append(spans, lines.starts[line], lines.starts[line] + len(lines.keys[line]))
+
+
+def _edit(a_lines: Lines, a_hunk: Span, c_lines: Lines, c_hunk: Span, a: list[Span], c: list[Span]) -> None:
+    """Add the edited characters of one replaced hunk, given by its lines on either side."""
+    old, new = "\n".join(a_lines.keys[slice(*a_hunk)]), "\n".join(c_lines.keys[slice(*c_hunk)])
     prefix = common_prefix(old, new)
     suffix = common_suffix(old, new, min(len(old), len(new)) - prefix)
     if (len(old) - prefix - suffix) * (len(new) - prefix - suffix) > CHARACTER_CELLS:
         raise TooLong("too long to compare by characters")
     import Levenshtein
 
+    a_marks, c_marks = [], []
     for op, i, j in Levenshtein.editops(old, new):
         if op != "insert":
-            _append(a, a_at + i, a_at + i + 1)
+            a_marks.append(i)
         if op != "delete":
-            _append(c, c_at + j, c_at + j + 1)
+            c_marks.append(j)
+    _mark_characters(a_lines, a_hunk[0], old, a_marks, a)
+    _mark_characters(c_lines, c_hunk[0], new, c_marks, c)
+
+
+def _mark_characters(lines: Lines, line: int, joined: str, marks: list[int], spans: list[Span]) -> None:
+    """Add characters of a hunk, numbered (ascending) in its lines' keys joined, at their places in the text."""
+    at = 0  # where the line begins in `joined`
+    for mark in marks:
+        while mark > at + len(lines.keys[line]):
+            at += len(lines.keys[line]) + 1
+            line += 1
+        if lines.ends or joined[mark] != "\n":
+            place = lines.starts[line] + mark - at
+            _append(spans, place, place + 1)
 
 
 def _append(spans: list[Span], start: int, end: int) -> None:
@@ -218,38 +283,38 @@ def common_suffix(a: str, b: str, most: int) -> int:
     return common_prefix(a[: -most - 1 : -1], b[: -most - 1 : -1]) if most else 0
 
 
-def anchor(text: str, at: int, other: str, other_at: int) -> int:
-    """Where `text`, read on from a gap, first differs from `other`; the length of `text` where it ends first."""
-    size, step = 0, 256
-    while True:
-        piece, other_piece = text[at + size : at + size + step], other[other_at + size : other_at + size + step]
-        if piece != other_piece or len(piece) < step:
-            return at + size + common_prefix(piece, other_piece)
-        size += step
-        step *= 2
+def anchor(lines: Lines, line: int, other: Lines, other_line: int) -> int:
+    """Where a text, read on from a gap before `line`, first differs from the other; its length where it ends first."""
+    for key, other_key in zip(islice(lines.keys, line, None), islice(other.keys, other_line, None), strict=False):
+        if key != other_key:
+            return lines.starts[line] + common_prefix(key, other_key)
+        line += 1
+    return lines.starts[line]
 
 
 def edit_gaps(
-    incorrect: str, correct: str, difference: Difference, algorithm: Algorithm
+    incorrect: str, correct: str, difference: Difference, algorithm: Algorithm, ignore_space: bool = False
 ) -> tuple[list[int], list[int]]:
     """The gaps inside replaced hunks whose edits all lie on one side, for marks on characters alone.
 
-    Returns the offsets for incorrect and correct text: of the character that follows the first edit. Before that edit
-    both sides of the hunk agree, so it is as far from the start of either side. Raises TooLong.
+    Returns the offsets for incorrect and correct text: of the character that follows the first edit. Up to that edit
+    both sides of the hunk agree. Raises TooLong.
     """
-    a_lines, c_lines = split_lines(incorrect), split_lines(correct)
-    a_at, c_at = line_starts(a_lines), line_starts(c_lines)
+    a_lines, c_lines = Lines.of(incorrect, ignore_space), Lines.of(correct, ignore_space)
     a_gaps: list[int] = []
     c_gaps: list[int] = []
-    for i1, i2, j1, j2 in hunks(a_lines, c_lines, algorithm):
+    for i1, i2, j1, j2 in hunks(a_lines.keys, c_lines.keys, algorithm):
         if i1 == i2 or j1 == j2:
             continue
-        a_first = _first_in(difference.incorrect.chars, a_at[i1], a_at[i2])
-        c_first = _first_in(difference.correct.chars, c_at[j1], c_at[j2])
-        if a_first is None and c_first is not None:
-            a_gaps.append(a_at[i1] + c_first - c_at[j1])
-        elif c_first is None and a_first is not None:
-            c_gaps.append(c_at[j1] + a_first - a_at[i1])
+        a_marked = _first_in(difference.incorrect.chars, a_lines.starts[i1], a_lines.starts[i2]) is not None
+        c_marked = _first_in(difference.correct.chars, c_lines.starts[j1], c_lines.starts[j2]) is not None
+        if a_marked == c_marked:
+            continue
+        shared = common_prefix("\n".join(a_lines.keys[i1:i2]), "\n".join(c_lines.keys[j1:j2]))
+        if a_marked:
+            c_gaps.append(c_lines.place(j1, shared))
+        else:
+            a_gaps.append(a_lines.place(i1, shared))
     return a_gaps, c_gaps
 
 

@@ -9,7 +9,7 @@ from fgit_cli.core import fields
 from fgit_cli.core.align import UNALIGNED
 from fgit_cli.core.diff_field import Made
 from fgit_cli.core.masks import Granularity, values
-from fgit_cli.core.textdiff import Difference, TooLong, edit_gaps
+from fgit_cli.core.textdiff import Difference, TooLong
 
 if TYPE_CHECKING:
     from fgit_cli.engines.tokenizing.templates import Template
@@ -104,7 +104,7 @@ class Masker:
             return "no difference"
         difference, made = job.diff or (self.settings.made.compare(job.incorrect, job.correct), self.settings.made)
         if difference.correct.empty and difference.incorrect.empty:
-            return "no difference" if made.ignore is None else "no difference but in comments"
+            return made.why_none(job.incorrect, job.correct)
         correct_gaps, incorrect_gaps = self._gaps(job, difference, made)
         kind = self.settings.granularity
         correct_mask, correct_anchors = values(job.correct, correct.spans, difference.correct, kind, correct_gaps)
@@ -126,6 +126,6 @@ class Masker:
             return [], []
         correct, incorrect = difference.correct.gaps, difference.incorrect.gaps
         if self.settings.granularity == "token" and job.incorrect is not None:
-            more_incorrect, more_correct = edit_gaps(job.incorrect, job.correct, difference, made.algorithm)
+            more_incorrect, more_correct = made.edit_gaps(job.incorrect, job.correct, difference)
             correct, incorrect = correct + more_correct, incorrect + more_incorrect
         return correct, incorrect

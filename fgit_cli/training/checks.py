@@ -67,8 +67,8 @@ def length_notes(store: PairStore, config: Any, model: str) -> list[str]:
 
 
 # How the papers made their masks; --gaps anchor is fgit's own default and no mistake, but no paper's either.
-FGIT_MASKS = {"algorithm": "difflib", "granularity": "hybrid", "gaps": "ignore"}
-TARGET_MASKS = {"algorithm": "lcs", "granularity": "line", "gaps": "ignore"}
+FGIT_MASKS = {"algorithm": "difflib", "granularity": "hybrid", "gaps": "ignore", "ignore": []}
+TARGET_MASKS = {"algorithm": "lcs", "granularity": "line", "gaps": "ignore", "ignore": []}
 PAPERS = {
     "fgit": ("FGit", FGIT_MASKS), "fixed": ("FGit", FGIT_MASKS),
     "target-dpo": ("Target-DPO", TARGET_MASKS), "target-rpo": ("Target-DPO", TARGET_MASKS),
@@ -82,8 +82,13 @@ def mask_notes(masks: list[dict[str, Any]], objective: Objective) -> list[str]:
     paper, theirs = PAPERS[objective.name]
     notes = []
     for mask in masks:
-        other = [f"--{key} {mask[key]}" for key, value in theirs.items() if mask.get(key, value) != value]
-        usual = " ".join(f"--{key} {value}" for key, value in theirs.items())
+        other = [f"--{key} {_typed(mask[key])}" for key, value in theirs.items() if (mask.get(key) or value) != value]
+        usual = " ".join(f"--{key} {_typed(value)}" for key, value in theirs.items())
         if other:
             notes.append(f"the masks were made with {' '.join(other)}; {paper} has {usual}")
     return notes
+
+
+def _typed(value: Any) -> Any:
+    """An option's value as it is typed; an empty list is `none`."""
+    return (",".join(value) or "none") if isinstance(value, list) else value

@@ -5,12 +5,14 @@ from typing import Any
 from fgit_cli.core import fields
 from fgit_cli.core.align import TokenBytes
 from fgit_cli.core.diff_field import Made
-from fgit_cli.core.textdiff import Difference, Hunk, hunks, split_lines
+from fgit_cli.core.disregard import SPACE
+from fgit_cli.core.textdiff import Difference, Hunk, comparable, hunks, split_lines
 
 
 def matched(incorrect: str, correct: str, made: Made) -> list[Hunk]:
-    """The hunks of the texts as they are (with `--ignore comments` the comparison itself leaves out more)."""
-    return hunks(split_lines(incorrect), split_lines(correct), made.algorithm)
+    """The hunks of the whole texts (with `--ignore comments` the comparison itself leaves out more)."""
+    a, c = (comparable(split_lines(text), SPACE in made.ignore) for text in (incorrect, correct))
+    return hunks(a, c, made.algorithm)
 
 
 def diff_data(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgit_cli.core.disregard import comment_spans, compare_code
+from fgit_cli.core.disregard import comment_spans, compare, edit_gaps, why_none
 from fgit_cli.core.textdiff import Side, line_starts, split_lines
 
 LINES = st.lists(
@@ -11,6 +11,10 @@ LINES = st.lists(
                      "    y = 2 # é\n"]),
     max_size=8,
 ).map("".join)  # fmt: skip
+
+
+def compare_code(incorrect, correct, ignore=("comments",)):
+    return compare(incorrect, correct, "difflib", 0, ignore)
 
 
 def texts(text):
@@ -68,4 +72,25 @@ def test_no_mark_lies_on_a_comment(incorrect, correct):
         "".join(c for i, c in enumerate(t) if not any(s <= i < e for s, e in comment_spans(t)))
         for t in (incorrect, correct)
     ]
-    assert (kept[0] == kept[1]) == (found.correct.empty and found.incorrect.empty)
+    same = kept[0].removesuffix("\n") == kept[1].removesuffix("\n") and bool(kept[0]) == bool(kept[1])
+    assert same == (found.correct.empty and found.incorrect.empty)
+
+
+def test_space_and_comments_together():
+    found = compare_code("a = 1  # one\r\nb = 2\r\n", "a = 1\nb = 3  # three\n", ("space", "comments"))
+    assert found.correct == Side([1], [(10, 11)], [])
+    assert found.incorrect == Side([1], [(18, 19)], [])
+
+
+def test_gaps_inside_hunks_stand_behind_comments_too():
+    incorrect, correct = "# first\nif a < b:  # here\n    c()\n", "if a <= b:\n    c()\n"
+    found = compare_code(incorrect, correct)
+    assert edit_gaps(incorrect, correct, found, "difflib", ("comments",)) == ([incorrect.index(" b:")], [])
+
+
+def test_what_leaves_no_difference_is_named():
+    assert why_none("a\n", "a\n", ("space",)) == "no difference"
+    assert why_none("a\n", "a \r\n", ("space",)) == "no difference but in white space"
+    assert why_none("a\n", "a", ()) == "no difference but in white space"
+    assert why_none("a = 1\n", "a = 1  # one\n", ("comments",)) == "no difference but in comments"
+    assert why_none("a = 1\n", "a = 1 \n", ("space", "comments")) == "no difference but in white space"

@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fgit_cli.core import textdiff
-from fgit_cli.core.textdiff import Side, TooLong, anchor, common_prefix, compare, edit_gaps, hunks, split_lines
+from fgit_cli.core.textdiff import (
+    BLANKS,
+    Lines,
+    Side,
+    TooLong,
+    anchor,
+    common_prefix,
+    comparable,
+    compare,
+    edit_gaps,
+    hunks,
+    split_lines,
+)
 
 FEW = st.text(alphabet="ab\n", max_size=40)
 CODE = st.lists(
@@ -18,6 +30,14 @@ CODE = st.lists(
     max_size=14,
 ).map("".join)
 TEXTS = st.one_of(FEW, CODE, st.text(max_size=60))
+
+
+SPACED = st.lists(
+    st.sampled_from(["x = 1", "    b", "", "  ", "x = 2"]).flatmap(
+        lambda line: st.sampled_from(["\n", "\r\n", " \n", "\t\r\n", ""]).map(lambda end: line + end)
+    ),
+    max_size=10,
+).map("".join)
 
 
 def marked(side: Side) -> set[int]:
@@ -68,10 +88,39 @@ def test_replaced_characters_are_marked_on_both_sides():
     assert (found.correct.chars, found.incorrect.chars) == ([(2, 3)], [(2, 3)])
 
 
-def test_a_missing_final_newline_is_a_difference():
+def test_a_missing_final_newline_is_no_difference():
     found = compare("a", "a\n")
-    assert found.correct == Side([0], [(1, 2)], [])
-    assert found.incorrect == Side([0], [], [])
+    assert found.correct.empty
+    assert found.incorrect.empty
+    assert compare("x\na", "x\nb\n").correct == Side([1], [(2, 3)], [])
+    found = compare("a\nb\nc", "a\nb")
+    assert found.incorrect == Side([2], [(4, 5)], [])
+    assert found.correct == Side([], [], [3]), "the end token"
+
+
+def test_a_last_line_without_newline_is_the_same_line_elsewhere():
+    found = compare("b\na", "a\nb")
+    assert (found.incorrect.lines, found.correct.lines) == ([1], [0])
+
+
+def test_line_ends_and_trailing_blanks_may_be_left_out():
+    found = compare("if a:\r\n    b()  \r\nc", "if a:\n    b()\nc\n", ignore_space=True)
+    assert found.correct.empty
+    assert found.incorrect.empty
+    found = compare("a \r\n  x - y\t\n", "a\n  x + y\r\n", ignore_space=True)
+    assert (found.correct, found.incorrect) == (Side([1], [(6, 7)], []), Side([1], [(8, 9)], []))
+    assert not compare("  a\n", "a\n", ignore_space=True).correct.empty, "leading white space counts"
+    assert not compare("a\n\n", "a\n", ignore_space=True).incorrect.empty, "so does a blank line"
+
+
+def test_without_space_a_line_too_many_is_anchored_behind_line_ends():
+    correct, incorrect = "a\r\nb\r\nc d\r\n", "a\nc e\n"
+    found = compare(incorrect, correct, "prefix-suffix", ignore_space=True)
+    assert found.correct.lines == [1, 2]
+    correct, incorrect = "a\r\nx\r\na\r\nb\r\n", "a\nb\n"
+    found = compare(incorrect, correct, ignore_space=True)
+    assert found.correct == Side([0, 1], [(0, 1), (3, 4)], []), "no line end is marked"
+    assert found.incorrect == Side([], [], [2])
 
 
 def test_equal_texts_have_no_difference():
@@ -82,7 +131,7 @@ def test_equal_texts_have_no_difference():
 
 @given(TEXTS, TEXTS)
 def test_hunks_are_those_of_difflib(incorrect, correct):
-    a, c = split_lines(incorrect), split_lines(correct)
+    a, c = comparable(split_lines(incorrect)), comparable(split_lines(correct))
     opcodes = difflib.SequenceMatcher(None, a, c, autojunk=False).get_opcodes()
     assert hunks(a, c) == [(i1, i2, j1, j2) for tag, i1, i2, j1, j2 in opcodes if tag != "equal"]
 
@@ -105,7 +154,8 @@ def test_the_counted_search_stops():
 @given(TEXTS, TEXTS, st.sampled_from(["difflib", "lcs", "prefix-suffix"]))
 def test_invariants(incorrect, correct, algorithm):
     found = compare(incorrect, correct, algorithm)
-    assert (incorrect == correct) == (found.correct.empty and found.incorrect.empty)
+    same = incorrect.removesuffix("\n") == correct.removesuffix("\n") and bool(incorrect) == bool(correct)
+    assert same == (found.correct.empty and found.incorrect.empty)
     for side, text in ((found.correct, correct), (found.incorrect, incorrect)):
         starts = textdiff.line_starts(split_lines(text))
         on_lines = {i for n in side.lines for i in range(starts[n], starts[n + 1])}
@@ -118,7 +168,25 @@ def test_invariants(incorrect, correct, algorithm):
     # what is not marked is the same on both sides
     left = "".join(c for i, c in enumerate(incorrect) if i not in marked(found.incorrect))
     right = "".join(c for i, c in enumerate(correct) if i not in marked(found.correct))
-    assert left == right
+    if all(text.endswith("\n") or not text for text in (incorrect, correct)):
+        assert left == right
+    assert left.rstrip("\n") == right.rstrip("\n"), "a last line may lack its end"
+
+
+@given(SPACED, SPACED, st.sampled_from(["difflib", "lcs", "prefix-suffix"]))
+def test_without_space_no_line_end_and_no_trailing_blank_is_marked(incorrect, correct, algorithm):
+    found = compare(incorrect, correct, algorithm, ignore_space=True)
+    kept = []
+    for side, text in ((found.correct, correct), (found.incorrect, incorrect)):
+        ends = {i for i, c in enumerate(text) if not text[i : (text + "\n").index("\n", i)].strip(BLANKS)}
+        assert not marked(side) & ends
+        kept.append([c for i, c in enumerate(text) if i not in ends | marked(side)])
+    assert kept[0] == kept[1]
+    bare = [[line.rstrip() for line in split_lines(text)] for text in (incorrect, correct)]
+    assert (bare[0] == bare[1]) == (found.correct.empty and found.incorrect.empty)
+    clean = compare("\n".join([*bare[0], ""]), "\n".join([*bare[1], ""]), algorithm)
+    assert found.correct.lines == clean.correct.lines
+    assert found.incorrect.lines == clean.incorrect.lines
 
 
 @given(TEXTS, TEXTS)
@@ -147,10 +215,17 @@ def test_common_prefix(a, b, shared):
     assert common_prefix(a, b) == size
 
 
-@given(st.text(alphabet="ab", max_size=900), st.text(alphabet="ab", max_size=900), st.integers(0, 9), st.integers(0, 9))
-def test_anchor(text, other, at, other_at):
-    at, other_at = min(at, len(text)), min(other_at, len(other))
-    assert anchor(text, at, other, other_at) == at + common_prefix(text[at:], other[other_at:])
+SHORT = st.text(alphabet="ab\n", max_size=90)
+
+
+@given(SHORT, SHORT, st.integers(0, 9), st.integers(0, 9))
+def test_anchor(text, other, line, other_line):
+    lines, others = Lines.of(text), Lines.of(other)
+    line, other_line = min(line, len(lines.keys)), min(other_line, len(others.keys))
+    at, other_at = lines.starts[line], others.starts[other_line]
+    rests = text[at:], other[other_at:]
+    shared = common_prefix(*(t + "\n" * (t != "" and not t.endswith("\n")) for t in rests))  # a last line may lack it
+    assert anchor(lines, line, others, other_line) == min(at + shared, len(text))
 
 
 def test_context_marks_lines_around_but_no_more_characters():
@@ -172,7 +247,7 @@ def test_edits_on_one_side_leave_a_gap_on_the_other():
 
 def test_worst_cases_end():
     started = time.monotonic()
-    equal = ["x\n"] * 10_000
+    equal = ["x"] * 10_000
     assert hunks(equal, equal[:-1]) == [(9999, 10_000, 9999, 9999)]
     with pytest.raises(TooLong, match="too long to compare by characters"):
         compare("a" * 1_000_000, "b" * 1_000_000)

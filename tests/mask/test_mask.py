@@ -35,18 +35,31 @@ def one(masker_, correct, incorrect, diff=None):
     return masker_([Job(ASK, correct, incorrect, diff)])[0]
 
 
-def plain_reading(correct, incorrect, granularity, gaps):
+def plain_reading(correct, incorrect, granularity, gaps, space):
     """For each side the value of each character and, last, of the end token: by the definitions, step by step."""
 
     def lines(text):
         parts = text.split("\n")
         return [p + "\n" for p in parts[:-1]] + [parts[-1]] * bool(parts[-1])
 
+    def bare(lines):
+        return [x.rstrip(" \t\r\n") if space else x.removesuffix("\n") for x in lines]
+
+    def joined(lines, start):
+        """The hunk without what takes no part; where each of its characters stands; those that may be marked."""
+        text, places, counted = "", [], []
+        for line, key in zip(lines, bare(lines), strict=True):
+            text += key + "\n"
+            places += range(start, start + len(key) + 1)
+            counted += [True] * len(key) + [not space]
+            start += len(line)
+        return text[:-1], places, counted
+
     a, c = lines(incorrect), lines(correct)
     line = {"c": [0] * (len(correct) + 1), "a": [0] * (len(incorrect) + 1)}
     char = {"c": [0] * (len(correct) + 1), "a": [0] * (len(incorrect) + 1)}
     anchors = {"c": set(), "a": set()}
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, a, c, autojunk=False).get_opcodes():
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, bare(a), bare(c), autojunk=False).get_opcodes():
         if tag == "equal":
             continue
         a1, a2 = len("".join(a[:i1])), len("".join(a[:i2]))
@@ -54,40 +67,47 @@ def plain_reading(correct, incorrect, granularity, gaps):
         for side, start, end in (("a", a1, a2), ("c", c1, c2)):
             for i in range(start, end):
                 line[side][i] = 1
+        old, a_places, a_counted = joined(a[i1:i2], a1)
+        new, c_places, c_counted = joined(c[j1:j2], c1)
         if tag == "replace":
-            edits = Levenshtein.editops(incorrect[a1:a2], correct[c1:c2])
+            edits = Levenshtein.editops(old, new)
             for op, i, j in edits:
                 if op != "insert":
-                    char["a"][a1 + i] = 1
+                    char["a"][a_places[i]] |= a_counted[i]
                 if op != "delete":
-                    char["c"][c1 + j] = 1
-            if granularity == "token" and {op for op, _, _ in edits} == {"insert"}:
-                anchors["a"].add(a1 + edits[0][1])
-            if granularity == "token" and {op for op, _, _ in edits} == {"delete"}:
-                anchors["c"].add(c1 + edits[0][2])
+                    char["c"][c_places[j]] |= c_counted[j]
+            marked = {s: any(char[s][x:y]) for s, x, y in (("a", a1, a2), ("c", c1, c2))}
+            if granularity == "token" and marked["c"] and not marked["a"]:
+                anchors["a"].add(a_places[edits[0][1]])
+            if granularity == "token" and marked["a"] and not marked["c"]:
+                anchors["c"].add(c_places[edits[0][2]])
         else:
-            for side, start, end in (("a", a1, a2), ("c", c1, c2)):
-                for i in range(start, end):
-                    char[side][i] = 1
-            k = 0
-            while a1 + k < len(incorrect) and c1 + k < len(correct) and incorrect[a1 + k] == correct[c1 + k]:
-                k += 1
-            anchors["a" if tag == "insert" else "c"].add(a1 + k if tag == "insert" else c1 + k)
+            for side, places, counted in (("a", a_places, a_counted), ("c", c_places, c_counted)):
+                for place, counts in zip(places, counted, strict=True):
+                    char[side][place] |= counts and place < len(correct if side == "c" else incorrect)
+            there, other, at = (a[i1:], c[j1:], a1) if tag == "insert" else (c[j1:], a[i1:], c1)
+            for mine, theirs, line_ in zip(bare(there), bare(other), there, strict=False):
+                if mine != theirs:
+                    at += next((k for k, (x, y) in enumerate(zip(mine, theirs, strict=False)) if x != y),
+                               min(len(mine), len(theirs)))  # fmt: skip
+                    break
+                at += len(line_)
+            anchors["a" if tag == "insert" else "c"].add(at)
     for side in "ca":
         if gaps == "ignore":
             anchors[side].clear()
     return line, char, anchors
 
 
-@given(TEXTS, TEXTS, st.sampled_from(["hybrid", "line", "token"]), st.sampled_from(["anchor", "ignore"]))
+@given(TEXTS, TEXTS, st.sampled_from(["hybrid", "line", "token"]), st.sampled_from(["anchor", "ignore"]), st.booleans())
 @SHARED
-def test_values_are_those_of_the_definitions(tokenizer, correct, incorrect, granularity, gaps):
-    got = one(masker(tokenizer, granularity, gaps), correct, incorrect)
-    if isinstance(got, str):
-        assert got == "no difference" if correct == incorrect else "no mark left on the correct side"
-        if correct == incorrect:
-            return
-    line, char, anchors = plain_reading(correct, incorrect, granularity, gaps)
+def test_values_are_those_of_the_definitions(tokenizer, correct, incorrect, granularity, gaps, space):
+    got = one(masker(tokenizer, granularity, gaps, ignore=("space",) * space), correct, incorrect)
+    line, char, anchors = plain_reading(correct, incorrect, granularity, gaps, space)
+    if isinstance(got, str) and got.startswith("no difference"):
+        assert got == ("no difference" if correct == incorrect else "no difference but in white space")
+        assert not any(map(any, [*line.values(), *char.values(), *anchors.values()]))
+        return
     sides = {"c": correct, "a": incorrect}
     want = {}
     for side, text in sides.items():
@@ -193,7 +213,7 @@ def test_diff_then_mask_is_mask(fgit, folder):
     assert one["other"] == [1, None]
     assert once.code == twice.code == 0
     assert one["mask"] == {"algorithm": "difflib", "granularity": "hybrid", "gaps": "anchor", "context": 0,
-                           "ignore": None, "max_length": 1024}  # fmt: skip
+                           "ignore": ["space"], "max_length": 1024}  # fmt: skip
 
 
 def test_the_difference_brought_is_taken_as_it_is(fgit, folder):
