@@ -7,6 +7,7 @@ Field `max_length` becomes the flag `--max-length`; `Literal` types become choic
 """
 
 import dataclasses
+import os
 from collections.abc import Container
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,17 @@ def option(default: Any, help: str, **spec: Any) -> Any:
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata={"spec": made})
     return dataclasses.field(default=default, metadata={"spec": made})
+
+
+def workers_option(what: str, **spec: Any) -> Any:
+    """The option --workers. Its default is None, for no default may depend on the machine that prints it; use
+    `options.workers or cores()`."""
+    return option(None, f"{what}; default: all cores.", minimum=1, recorded=False, **spec)
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def argument(help: str, **spec: Any) -> Any:

@@ -62,7 +62,7 @@ def part(module: str) -> str:
 
 
 def allowed() -> dict[str, set[str]]:
-    below = {name: BELOW for name in MAY_IMPORT} | {"core": {"errors"}}
+    below = dict.fromkeys(MAY_IMPORT, BELOW) | {"core": {"errors"}}
     return {name: others | below[name] for name, others in MAY_IMPORT.items()} | AMONG_BELOW
 
 

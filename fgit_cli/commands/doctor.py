@@ -6,7 +6,6 @@ Reads nothing but this machine; exit status 0 also where pieces are missing. `--
 import dataclasses
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 
 from fgit_cli import __version__
 from fgit_cli.errors import UsageError
-from fgit_cli.options import Common, option
+from fgit_cli.options import Common, cores, option
 
 # What each extra enables, and the packages by which its presence is told; pyproject.toml has the versions.
 EXTRAS = {
@@ -97,7 +96,7 @@ def examine() -> dict[str, Any]:
         "fgit": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "core": {package: installed(package) for package in CORE},
         "extras": extras,
         "gpus": [dataclasses.asdict(gpu) for gpu in gpus()],

@@ -11,7 +11,6 @@ Holds at most a hundred samples a worker in memory, however many there are (--ev
 
 import dataclasses
 import hashlib
-import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -23,7 +22,7 @@ from typing import Any, Literal
 from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
 from fgit_cli.errors import AnswerIsNo, EngineError, UsageError
-from fgit_cli.options import FilterOptions, WorkDirOptions, option, specs
+from fgit_cli.options import FilterOptions, WorkDirOptions, cores, option, specs, workers_option
 from fgit_cli.stages.judge import Sample, Samples, Scores, judge
 from fgit_cli.stages.running import Tally, run_filter
 
@@ -67,7 +66,7 @@ class Options(WorkDirOptions, FilterOptions):
     isolation: Literal["auto", "namespaces", "landlock+seccomp", "container", "none"] = option(
         "auto", "The sandbox; auto takes the strongest that works here. none runs the code unprotected."
     )
-    workers: int | None = option(None, "Samples checked at a time; default: the processors.", minimum=1, recorded=False)
+    workers: int | None = workers_option("Samples checked at a time")
     model: str | None = option(None, "The model to ask: a folder, a hub name, or its name at --base-url.", panel=MODEL)
     base_url: list[str] = option(
         [], "An OpenAI-compatible server; several are balanced.", metavar="URL", panel=MODEL, recorded=False
@@ -179,7 +178,7 @@ class Sandbox:
 
 def run(options: Options) -> None:
     warnings.filterwarnings("ignore", category=SyntaxWarning)  # of code that models wrote, when it is parsed
-    options = dataclasses.replace(settle(options), workers=options.workers or os.cpu_count() or 1)
+    options = settle(options)
     bench = benches.load(options.bench, options.data, settings(options))
     select(bench, options.tasks)
     if options.evalplus_json and not hasattr(bench, "family"):
@@ -316,7 +315,7 @@ def opened(options: Options, bench: benches.Bench) -> Iterator[tuple[Sandbox, An
     """The sandbox that the benchmark needs, running; its level is said."""
     from fgit_cli.executor import Executor
 
-    with Executor(isolation=options.isolation, workers=int(options.workers or 1), profile=bench.profile) as executor:
+    with Executor(isolation=options.isolation, workers=options.workers or cores(), profile=bench.profile) as executor:
         say(f"isolation {executor.level}" + (f" ({executor.reason})" if executor.reason else ""), options)
         yield Sandbox(executor), executor
 

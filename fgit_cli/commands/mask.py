@@ -20,9 +20,9 @@ from fgit_cli.core.mask_counts import MaskCounts
 from fgit_cli.core.masks import Granularity
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.jsonl import Record
-from fgit_cli.options import option
+from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.mask import Gaps, Job, Masked, Masker, Settings
-from fgit_cli.stages.parallel import cores, ordered, waiting
+from fgit_cli.stages.parallel import ordered, waiting
 from fgit_cli.stages.running import Tally, run_filter
 
 
@@ -54,9 +54,7 @@ class Options(CompareOptions):
         recorded=False,
     )  # fmt: skip
     html: str | None = option(None, HTML_HELP, metavar="FILE", recorded=False)
-    workers: int = option(
-        0, "Processes; 0: one for each core.", minimum=0, recorded=False, source="our choice: all cores"
-    )
+    workers: int | None = workers_option("Processes")
 
 
 class Item(NamedTuple):

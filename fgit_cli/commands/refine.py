@@ -20,7 +20,7 @@ from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
 from fgit_cli.errors import MissingExtra
 from fgit_cli.executor import Executor
 from fgit_cli.jsonl import Record
-from fgit_cli.options import FilterOptions, option
+from fgit_cli.options import FilterOptions, cores, option
 from fgit_cli.stages import running
 from fgit_cli.stages.refine import Case, Debugging, Settings
 from fgit_cli.stages.verdicts import ExecutionOptions
@@ -70,7 +70,7 @@ def run(options: Options) -> None:
         return Case(record, instruction.messages, instruction.text)
 
     with (
-        Executor(options.isolation, options.workers, preload=("numpy", "coverage")) as executor,
+        Executor(options.isolation, options.workers or cores(), preload=("numpy", "coverage")) as executor,
         open_teacher("refine", options, options.files, max(1, options.sampling)) as teacher,
     ):
         debugging = Debugging(teacher, executor, loaded, settings, window=2 * options.concurrency)

@@ -13,7 +13,6 @@ Holds in memory the model and --window records.
 Example: fgit mutate < evol.jsonl | fgit select --by edit > pairs.jsonl
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from fgit_cli.core.equivalence import response_reason
 from fgit_cli.core.similarity import Candidate, changed_lines, edit_distance, edit_similarity, ranked
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
-from fgit_cli.options import FilterOptions, PairFieldOptions, option
+from fgit_cli.options import FilterOptions, PairFieldOptions, cores, option, workers_option
 from fgit_cli.stages.running import Tally, run_filter
 
 if TYPE_CHECKING:
@@ -91,9 +90,7 @@ class Options(FilterOptions, PairFieldOptions):
     profile: Profile = option(
         "pure", "pure: no processes, no network; open: both inside the sandbox.", panel="Running the tests"
     )
-    workers: int | None = option(
-        None, "Sandboxes at a time; by default one per processor.", minimum=1, panel="Running the tests", recorded=False
-    )
+    workers: int | None = workers_option("Programs run at a time", panel="Running the tests")
     window: int = option(
         256, "Records scored together.", unit="records", minimum=1, source="our choice", recorded=False
     )
@@ -299,8 +296,7 @@ def sandbox(options: Options) -> "Iterator[Executor | None]":
         return
     from fgit_cli.executor import Executor
 
-    workers = options.workers or os.cpu_count() or 1
-    with Executor(options.isolation, workers, options.profile) as executor:
+    with Executor(options.isolation, options.workers or cores(), options.profile) as executor:
         yield executor
 
 

@@ -4,7 +4,6 @@ A batch is sent off when it is full or when no further input is waiting, and wha
 the program waits for input, so that a slow source never holds finished records back.
 """
 
-import os
 import select
 import sys
 from collections import deque
@@ -21,11 +20,6 @@ BATCH = 64  # records
 START = 256  # records done here before other processes are worth starting
 
 _work: Callable[[Any], Any]
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def waiting(files: list[str]) -> bool:

@@ -1,10 +1,9 @@
 """Is code wrong by the record's own tests? Asked twice, in the sandbox, because a flaky verdict is none."""
 
 import dataclasses
-import os
 
 from fgit_cli.executor import Executor, Isolation, Outcome
-from fgit_cli.options import Common, option
+from fgit_cli.options import Common, cores, option, workers_option
 
 WRONG = frozenset({"fail", "error"})
 
@@ -19,14 +18,12 @@ class ExecutionOptions(Common):
     test_limit: float = option(
         10.0, "Longest run of code and tests.", unit="seconds", source="our choice", minimum=0.1, panel="Execution"
     )
-    workers: int = option(
-        max(1, (os.cpu_count() or 2) - 1), "Programs run at a time.", minimum=1, panel="Execution", recorded=False
-    )
+    workers: int | None = workers_option("Programs run at a time", panel="Execution")
 
 
 def open_executor(options: ExecutionOptions) -> Executor:
     """The sandbox of the options; its own context manager."""
-    return Executor(isolation=options.isolation, workers=options.workers)
+    return Executor(isolation=options.isolation, workers=options.workers or cores())
 
 
 def not_wrong(executor: Executor, code: str, tests: str, limit: float) -> str | None:

@@ -1,0 +1,8 @@
+"""Where FAKE_PROCESSORS is set and this folder is on PYTHONPATH, Python believes in that many processor cores."""
+
+import os
+
+if count := int(os.environ.get("FAKE_PROCESSORS") or 0):
+    os.cpu_count = lambda: count
+    os.process_cpu_count = lambda: count
+    os.sched_getaffinity = lambda pid: set(range(count))
