@@ -3,6 +3,9 @@
 While a pass runs, the output layer's own `forward` is replaced by one that picks the R positions which predict a token
 read, and returns their log-probabilities [R] where logits would be. The layer is still called by its model, so
 wrappers that gather its weights in hooks (DeepSpeed ZeRO-3) or replace it (peft) work as ever.
+
+On a GPU the logits of as many positions as a share of its memory holds wait for the backward pass, which turns them
+into their gradient in place; the others, and all on a CPU, are made again there, a chunk at a time.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 
-# Logits held at a time, at most, in elements. On a GPU a chunk's matrix products must outweigh the traffic of adding to
+from fgit_cli.training import softmax
+
+# Logits made at a time, at most, in elements. On a GPU a chunk's matrix products must outweigh the traffic of adding to
 # the weight's gradient; on a CPU it should stay near the caches.
 CHUNK = {"cuda": 2**27, "cpu": 2**22}
+KEPT = 1 / 16  # of the GPU's memory, for logits that wait for the backward pass
 
 
 def unwrap(model: Any) -> Any:
@@ -37,51 +43,69 @@ def device_of(model: Any) -> torch.device:
 
 
 class _LogProbability(torch.autograd.Function):
-    """log P(target) [R] from hidden states [R, D] and the layer's weight [V, D]; logits made twice, kept never.
+    """log P(target) [R] from hidden states [R, D] and the layer's weight [V, D].
 
-    Logits are rounded as a plain layer rounds them; the softmax is fp32, or fp64 where the model is.
+    Logits are rounded as a plain layer rounds them; the softmax is fp32, or fp64 where the model is. Those of the first
+    `kept` positions are stored, the others made twice, `rows` at a time; the log-sum-exp of all is stored.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, rows: int) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, kept: int, rows: int
+    ) -> Tensor:
         exact = torch.promote_types(hidden.dtype, torch.float32)
-        log_p = torch.empty(len(targets), dtype=exact, device=hidden.device)
-        for part in _slices(len(targets), rows):
+        log_p, log_sum = (torch.empty(len(targets), dtype=exact, device=hidden.device) for _ in "ps")
+        ctx.parts, ctx.logits = list(_slices(len(targets), kept, rows)), None
+        for part in ctx.parts:
             logits = linear(hidden[part], weight, bias)
-            log_p[part] = logits.log_softmax(1, dtype=exact).gather(1, targets[part, None])[:, 0]
-        ctx.save_for_backward(hidden, weight, bias, targets)
-        ctx.rows = rows
+            softmax.forward(logits, targets[part], log_p[part], log_sum[part])
+            if kept and part.start == 0:
+                ctx.logits = logits
+        ctx.save_for_backward(hidden, weight, bias, targets, log_sum)
         return log_p
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        hidden, weight, bias, targets = ctx.saved_tensors
+        hidden, weight, bias, targets, log_sum = ctx.saved_tensors
         need_hidden, need_weight, need_bias = ctx.needs_input_grad[:3]
         d_hidden = torch.empty_like(hidden) if need_hidden else None
         d_weight = torch.zeros_like(weight) if need_weight else None
         d_bias = torch.zeros_like(bias) if need_bias else None
-        for part in _slices(len(targets), ctx.rows):
-            logits = linear(hidden[part], weight, bias)
-            # d log P / d logit = [target] - softmax
-            d_logits = logits.softmax(1, dtype=grad.dtype).mul_(-grad[part, None])
-            d_logits.scatter_add_(1, targets[part, None], grad[part, None])
-            d_logits = d_logits.to(hidden.dtype)
+        for part in ctx.parts:
+            logits, ctx.logits = ctx.logits, None
+            if logits is None:
+                logits = linear(hidden[part], weight, bias)
+            d_logits = softmax.backward(logits, targets[part], log_sum[part], grad[part])
             if d_hidden is not None:
-                d_hidden[part] = d_logits @ weight
+                torch.mm(d_logits, weight, out=d_hidden[part])
             if d_weight is not None:
                 d_weight.addmm_(d_logits.T, hidden[part])
             if d_bias is not None:
                 d_bias += d_logits.sum(0)
-        return d_hidden, d_weight, d_bias, None, None
+            del logits, d_logits  # before the next are made
+        return d_hidden, d_weight, d_bias, None, None, None
 
 
 def _rows(device: str, vocabulary: int) -> int:
     return max(1, CHUNK.get(device, CHUNK["cuda"]) // vocabulary)
 
 
-def _slices(count: int, rows: int) -> Iterator[slice]:
-    return (slice(start, min(start + rows, count)) for start in range(0, count, rows))
+def _kept(device: torch.device, vocabulary: int, bytes_each: int) -> int:
+    """Positions whose logits are stored until the backward pass; 0 on a CPU and where none will come."""
+    if device.type != "cuda" or not torch.is_grad_enabled():
+        return 0
+    memory = torch.cuda.get_device_properties(device).total_memory
+    return int(KEPT * memory) // (vocabulary * bytes_each)
+
+
+def _slices(count: int, first: int, rows: int) -> Iterator[slice]:
+    """0 to `count` in slices, the first of them up to `first` long, the others up to `rows`."""
+    at = 0
+    while at < count:
+        end = min(at + (rows if at or not first else first), count)
+        yield slice(at, end)
+        at = end
 
 
 def log_probabilities(
@@ -99,13 +123,14 @@ def log_probabilities(
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
             hidden, weight, bias = hidden.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
+        kept = _kept(hidden.device, len(weight), hidden.element_size())
         with torch.autocast(device, enabled=False):
-            return _LogProbability.apply(hidden, weight, bias, targets, _rows(device, len(weight)))
+            return _LogProbability.apply(hidden, weight, bias, targets, kept, _rows(device, len(weight)))
 
     def chunk(part: Tensor, wanted: Tensor) -> Tensor:
         return _picked(call(part), wanted)
 
-    parts = _slices(len(targets), _rows(hidden.device.type, vocabulary))
+    parts = _slices(len(targets), 0, _rows(hidden.device.type, vocabulary))
     return torch.cat([checkpoint(chunk, hidden[p], targets[p], use_reentrant=False) for p in parts])
 
 

@@ -208,6 +208,11 @@ def _pad(arrays: Sequence[np.ndarray], dtype: type) -> np.ndarray:
     return out
 
 
+def moved(tensor: "Tensor", device: "torch.device") -> "Tensor":
+    """The CPU tensor on `device`, through pinned memory: a plain copy waits until the GPU has done all before it."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
 def build(examples: Sequence[Example], objective: Objective, layout: LayoutName, device: "torch.device") -> Pass:
     """The tensors of one pass over `examples` (at least one) on `device`."""
     import torch
@@ -216,7 +221,7 @@ def build(examples: Sequence[Example], objective: Objective, layout: LayoutName,
     laid = (_lay_shared if layout == "shared" else _lay_plain)(examples, reads)
 
     def tensor(array: np.ndarray) -> "Tensor":
-        return torch.from_numpy(array).to(device, non_blocking=True)
+        return moved(torch.from_numpy(array), device)
 
     return Pass(
         input_ids=tensor(laid.input_ids),

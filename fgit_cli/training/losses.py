@@ -136,7 +136,7 @@ def dynamic_weights(objective: Objective, batch: Batch) -> "Tensor":
         weight = weight.detach()
     emphasised = (batch.correct.value > 0) & batch.active[:, None]
     rest = 1.0 if objective.name == "signed" else objective.alpha - 1
-    return weight[:, None].where(emphasised, weight.new_tensor(rest))
+    return weight[:, None].where(emphasised, weight.new_full((), rest))
 
 
 def fixed_weights(batch: Batch, weight: float) -> "Tensor":

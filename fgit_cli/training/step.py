@@ -19,8 +19,7 @@ number of accumulation passes, and switches off whatever in its wrapper would (D
 model's device; add them over passes, all-reduce their sum over ranks, and `metrics.summary` makes of them what a run
 reports.
 
-`model` may be wrapped (DDP, DeepSpeed, peft): a pass is one call of it, so every hook of a wrapper fires as usual. In
-the shared layout `detach_weight` makes it two, trunks and then branches, the second without gradient.
+`model` may be wrapped (DDP, DeepSpeed, peft): a pass is one call of it, so every hook of a wrapper fires as usual.
 """
 
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ from torch import Tensor
 from fgit_cli.training import losses, metrics
 from fgit_cli.training.forward import idle, log_probabilities
 from fgit_cli.training.head import device_of
-from fgit_cli.training.layout import build, sft_size
+from fgit_cli.training.layout import build, moved, sft_size
 from fgit_cli.training.losses import Loss, Totals
 from fgit_cli.training.objective import Objective
 from fgit_cli.training.packing import plan_passes
@@ -64,23 +63,24 @@ def step(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One pass: its share of the global loss, with gradient, and the sums of `metrics.NAMES`. See the module's text."""
     device = device_of(model)
-    detach = layout.name == "shared" and objective.dynamic and objective.detach_weight
     if not examples:
-        return _empty(model, device, detach)
+        return _empty(model, device)
     made = build(examples, objective, layout.name, device)
+    detach = objective.dynamic and objective.detach_weight  # then branches are read for W alone
     log_p, auxiliary = log_probabilities(model, made, layout, detach)
     batch = made.batch(log_p)
     tokens = sum(len(e.pair.correct_ids) for e in examples)
     loss = loss_of(objective, batch, totals) + auxiliary * (tokens / totals.tokens)
     sums = metrics.sums(batch, objective)
-    known = {
-        "loss": loss.detach().double(),
+    sums["loss"] = loss.detach().double()
+    counted = {
         "pairs": len(examples),
         "fed_tokens": made.fed,
         "sft_tokens": sum(map(sft_size, examples)),
         "padding": made.padding,
     }
-    sums |= {n: torch.as_tensor(v, dtype=torch.float64, device=device) for n, v in known.items()}
+    counts = torch.tensor([float(v) for v in counted.values()], dtype=torch.float64)
+    sums |= zip(counted, moved(counts, device), strict=True)
     return loss, {name: sums[name] for name in metrics.NAMES}
 
 
@@ -102,11 +102,8 @@ def reference_margins(
     return [found[id(e)] for e in examples]
 
 
-def _empty(model: Any, device: torch.device, detach: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    """A pass without examples: as many forwards as any other, loss 0."""
+def _empty(model: Any, device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
+    """A pass without examples: a forward as any other, loss 0."""
     loss = idle(model, device).sum()
-    if detach:
-        with torch.no_grad():
-            idle(model, device)
     zero = torch.zeros((), dtype=torch.float64, device=device)
     return loss, dict.fromkeys(metrics.NAMES, zero)

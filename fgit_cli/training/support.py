@@ -83,6 +83,7 @@ def prepare(
     `attention_name`: `auto` is `varlen` on CUDA in bf16 or fp16 and `sdpa` otherwise; names other than these two are
     transformers' and run the plain layout. `longest` is the longest sequence of the data in tokens, where known.
     """
+    attention.without_cudnn()
     config = model.config.get_text_config()
     before = config._attn_implementation
     made = Layout("plain", attention=before, own_logits=_changes_logits(config), auxiliary=router_loss(config))

@@ -1,4 +1,4 @@
-"""Passes and packed rows: nothing lost, nothing fed twice, every rank as many passes; the GPU kernel's segments."""
+"""Passes and packed rows: nothing lost, nothing fed twice, every rank as many passes."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import edge_pairs, make_model, random_pairs
 
-from fgit_cli.training import attention
 from fgit_cli.training.layout import Span, build, row_sizes, sft_size
 from fgit_cli.training.pairs import Example, Pair
 from fgit_cli.training.step import Objective, plan_passes
@@ -73,42 +72,6 @@ def test_inactive_pairs_cost_what_sft_costs():
     for name in ("correct mask empty", "incorrect mask empty", "both masks empty"):
         example = Example(edge_pairs()[name])
         assert row_sizes(Objective("fgit"), example, "shared") == [sft_size(example)]
-
-
-def flash(q, k, v, q_ends, k_ends, longest_q, longest_k, *, scale, window_size, enable_gqa):
-    """What torch.nn.attention.varlen.varlen_attn computes with window (-1, 0): causal, aligned at the last key."""
-    assert window_size == (-1, 0)
-    assert enable_gqa == (q.shape[1] != k.shape[1])
-    out = []
-    for i in range(len(q_ends) - 1):
-        a, b = q[q_ends[i] : q_ends[i + 1]], slice(k_ends[i], k_ends[i + 1])
-        n, m = len(a), int(k_ends[i + 1] - k_ends[i])
-        assert n <= longest_q
-        assert m <= longest_k
-        keys, values = (t[b].repeat_interleave(q.shape[1] // k.shape[1], 1).transpose(0, 1) for t in (k, v))
-        scores = a.transpose(0, 1) @ keys.transpose(1, 2) * scale
-        hidden = torch.ones(n, m, dtype=torch.bool).triu(m - n + 1)
-        out.append((scores.masked_fill(hidden, float("-inf")).softmax(-1) @ values).transpose(0, 1))
-    return torch.cat(out)
-
-
-@pytest.mark.parametrize("part", ["all", "trunks", "branches"])
-def test_varlen_hands_flash_attention_the_right_segments(part, monkeypatch):
-    """The kernel itself needs a GPU; here a plain one of the same contract stands in for it."""
-    import torch.nn.attention.varlen as varlen
-
-    monkeypatch.setattr(varlen, "varlen_attn", flash)
-    spans = [Span(5, 3, 2), Span(4, 0, 0), Span(3, 3, 4), Span(1, 1, 1)]
-    torch.manual_seed(0)
-    trunks, branches = sum(s.trunk for s in spans), sum(s.branch for s in spans)
-    keys = trunks + (0 if part == "trunks" else branches)
-    own = {"all": keys, "trunks": trunks, "branches": branches}[part]
-    q, k, v = (torch.randn(1, heads, n, 8, dtype=torch.float64) for heads, n in ((4, own), (2, keys), (2, keys)))
-    made = [
-        run(q, k, v, attention.Segments(spans, "auto", part), 0.3)
-        for run in (attention.sdpa_segments, attention.varlen_segments)
-    ]
-    assert torch.allclose(*made, atol=1e-12)
 
 
 def test_branches_do_not_see_each_other_or_the_rest_of_the_trunk():
