@@ -53,7 +53,7 @@ class Varlen(NamedTuple):
 
     tokens: int
     trunks: Lengths
-    keys: Tensor | None
+    keys: Tensor
     branches: Lengths | None
     detached: bool
 
@@ -93,7 +93,7 @@ class Segments:
             self._varlen = Varlen(
                 tokens=sum(trunks),
                 trunks=Lengths.of(trunks, trunks, device),
-                keys=moved(torch.cat(keys), device) if keys else None,
+                keys=moved(torch.cat([torch.zeros(0, dtype=torch.int64), *keys]), device),
                 branches=Lengths.of(queries, [len(k) for k in keys], device) if keys else None,
                 detached=self.detached,
             )

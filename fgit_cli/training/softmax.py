@@ -1,7 +1,7 @@
 """The softmax at the output layer, one pass over the logits [R, V] each way: fused kernels on a GPU, torch's elsewhere.
 
-    forward     log P(target) and the log-sum-exp, of each row
-    backward    d log P / d logit = [target] - softmax, from the log-sum-exp; the logits give their room to it
+forward     log P(target) and the log-sum-exp, of each row
+backward    d log P / d logit = [target] - softmax, from the log-sum-exp; the logits give their room to it
 """
 
 from functools import lru_cache

@@ -56,7 +56,5 @@ def backward(logits: Tensor, targets: Tensor, log_sum: Tensor, grad: Tensor) -> 
     if rows:
         grid = (rows, triton.cdiv(vocabulary, BLOCK))
         with torch.cuda.device(logits.device):
-            _backward[grid](
-                logits, targets, log_sum, grad, vocabulary, logits.stride(0), block=BLOCK, num_warps=WARPS
-            )
+            _backward[grid](logits, targets, log_sum, grad, vocabulary, logits.stride(0), block=BLOCK, num_warps=WARPS)
     return logits
