@@ -19,12 +19,13 @@ from fgit_cli.training.losses import Loss
 from fgit_cli.training.losses import loss as objective_loss
 from fgit_cli.training.machines import describe, peak_memory
 from fgit_cli.training.metrics import summary
-from fgit_cli.training.model import load_model, make_optimizer, revision, save_model
+from fgit_cli.training.model import load_model, make_optimizer
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
 from fgit_cli.training.reference import reference_of
 from fgit_cli.training.runlog import RunLog
+from fgit_cli.training.saving import save_model
 from fgit_cli.training.step import Totals, confirm, prepare, step
 from fgit_cli.training.sums import Sums
 
@@ -57,8 +58,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
 
     # Model, optimizer and schedule
     set_seed(options.seed)
-    model = load_model(name, options, accelerator)
-    made_from = {"name": name, "revision": revision(model)}
+    model, source = load_model(name, options, accelerator)
     check_room(folder, *parameters(model), kept=options.save_total_limit if 0 < options.save_steps < steps else 0)
     longest = max(s.longest for s in (store, held_out) if s)
     layout = prepare(model, options.layout, options.attention, longest)
@@ -149,10 +149,10 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 checkpoints.save(accelerator, folder, done, run, options.save_total_limit)
         look("after")
 
-        save_model(model, name, options, accelerator, folder)
+        saved = save_model(model, source, options, accelerator, folder, store)
         if accelerator.is_main_process:
-            run = run_record(options, store, machine, made_from)
-            run["result"] = {"steps": steps, "last_step": record, "held_out": held}
+            run = run_record(options, store, machine, {"name": name, "revision": source.revision})
+            run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}
             write_card(folder, run)
             write_run(folder, run)
     if options.report_to:

@@ -131,7 +131,15 @@ def _deepspeed(options: Options, device: str) -> dict[str, Any] | None:
     if device == "cpu":
         # pinned memory and overlapping streams are a GPU's
         config["zero_optimization"]["overlap_comm"] = False
-    return config | ours(options)
+    return _gathered_to_save(config) | ours(options)
+
+
+def _gathered_to_save(config: dict[str, Any]) -> dict[str, Any]:
+    """ZeRO-3 told to bring the weights together at the end; without that a run would train and could not save."""
+    zero = config["zero_optimization"]
+    if zero["stage"] == 3:
+        zero["stage3_gather_16bit_weights_on_model_save"] = True
+    return config
 
 
 def ours(options: Options) -> dict[str, Any]:
@@ -179,7 +187,8 @@ def start(options: Options, plan: Plan) -> Any:
         step_scheduler_with_optimizer=False,
     )
     if accelerator.state.deepspeed_plugin:
-        accelerator.state.deepspeed_plugin.deepspeed_config.update(ours(options))
+        config = accelerator.state.deepspeed_plugin.deepspeed_config
+        config.update(_gathered_to_save(config) | ours(options))
     _assert_as_planned(accelerator, plan, options)
     return accelerator
 

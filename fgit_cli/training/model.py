@@ -1,9 +1,8 @@
-"""The model and its tokenizer: loaded for training, given adapters or not, optimised, saved whole as safetensors."""
+"""The model loaded for training, given adapters or not, and its optimizer; saving.py writes it."""
 
-import os
-import shutil
+import math
 import sys
-from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,28 @@ from fgit_cli.errors import UsageError
 from fgit_cli.training.options import Options
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where the weights came from: folder or hub name, the hub's commit (None for a folder), and the type that they are
+    kept in (a torch dtype; None where neither configuration nor files say)."""
+
+    name: str
+    revision: str | None
+    dtype: Any
+
+    @property
+    def asked_for(self) -> dict[str, Any]:
+        """Arguments of `from_pretrained` that bring the very same weights again."""
+        return {"pretrained_model_name_or_path": self.name, "revision": self.revision or "main"}
+
+
 def load_config(name: str, options: Options) -> Any:
     """The model's configuration. Raises UsageError where there is none under that name."""
     from transformers import AutoConfig
 
     if Path(name).is_file():
         raise UsageError(f"--model {name} is a file; give the folder that holds the model")
-    with _explained(name):
+    with explained(name):
         return AutoConfig.from_pretrained(
             name,
             revision=options.revision,
@@ -27,8 +41,8 @@ def load_config(name: str, options: Options) -> Any:
         )
 
 
-def load_model(name: str, options: Options, accelerator: Any) -> Any:
-    """The causal language model, in training mode, with adapters where `--lora-rank` asks for them.
+def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Source]:
+    """The causal language model, in training mode, with adapters where `--lora-rank` asks for them; and its source.
 
     In bf16 under DeepSpeed, which keeps fp32 master weights; else in fp32 (fp64 where the model is), autocast when
     `--bf16`. Every rank loads: ZeRO-3 parts the weights while they are read.
@@ -40,10 +54,11 @@ def load_model(name: str, options: Options, accelerator: Any) -> Any:
     if options.quiet or not sys.stderr.isatty() or not accelerator.is_main_process:
         logging.disable_progress_bar()
     config = load_config(name, options)
-    dtype = torch.float64 if config.dtype == torch.float64 else torch.float32
+    stored = stored_dtype(name, config)
+    dtype = torch.float64 if stored == torch.float64 else torch.float32
     if accelerator.mixed_precision == "bf16" and accelerator.state.deepspeed_plugin:
         dtype = torch.bfloat16
-    with _explained(name):
+    with explained(name):
         model = AutoModelForCausalLM.from_pretrained(
             name,
             config=config,
@@ -53,6 +68,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> Any:
             dtype=dtype,
             use_safetensors=True,
         )
+    source = Source(name, getattr(model.config, "_commit_hash", None), stored)
     model.config.use_cache = False
     if options.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -63,7 +79,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> Any:
     if not (accelerator.state.deepspeed_plugin and accelerator.state.deepspeed_plugin.zero_stage == 3):
         model.to(accelerator.device)  # here, because the layout's attention is chosen by it
     model.train()
-    return model
+    return model, source
 
 
 def _with_adapters(model: Any, options: Options) -> Any:
@@ -82,9 +98,23 @@ def _with_adapters(model: Any, options: Options) -> Any:
         raise UsageError(f"--lora-target-modules {' '.join(options.lora_target_modules)}: {error}") from None
 
 
-def revision(model: Any) -> str | None:
-    """The hub commit that the weights came from; None for a folder."""
-    return getattr(model.config, "_commit_hash", None)
+def stored_dtype(name: str, config: Any) -> Any:
+    """The floating type that the model's weights are kept in: its configuration's, else that of the largest tensor of
+    the folder's files; None where neither says."""
+    import torch
+    from safetensors import safe_open
+
+    if isinstance(config.dtype, torch.dtype):
+        return config.dtype
+    sizes: dict[str, int] = {}
+    for file in Path(name).glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            for key in tensors.keys():  # noqa: SIM118
+                part = tensors.get_slice(key)
+                sizes[part.get_dtype()] = max(sizes.get(part.get_dtype(), 0), math.prod(part.get_shape()))
+    names = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+    found = [names[kind] for kind in sorted(sizes, key=lambda kind: -sizes[kind]) if kind in names]
+    return found[0] if found else None
 
 
 def make_optimizer(model: Any, options: Options) -> Any:
@@ -105,79 +135,7 @@ def make_optimizer(model: Any, options: Options) -> Any:
     )
 
 
-def save_model(model: Any, name: str, options: Options, accelerator: Any, folder: Path) -> None:
-    """Write model and tokenizer into `folder`, file by file whole; adapters go to `adapter/`, merged weights beside it.
-
-    Called by every rank (the weights may lie in parts); the main process writes.
-    """
-    state = accelerator.get_state_dict(model)
-    if accelerator.is_main_process:
-        partial = folder / ".saving"
-        shutil.rmtree(partial, ignore_errors=True)
-        bare = accelerator.unwrap_model(model)
-        if options.lora_rank:
-            bare.save_pretrained(partial / "adapter", state_dict=state)
-            bare = _merged(name, partial / "adapter", options, bare.dtype)
-            state = bare.state_dict()
-        bare.config.use_cache = True
-        tied = bare.all_tied_weights_keys  # DeepSpeed's copies are no longer seen to be one tensor
-        bare.save_pretrained(partial, state_dict={k: v for k, v in state.items() if tied.get(k) not in state})
-        copy_tokenizer(name, options, partial)
-        _move_into(folder, partial)
-    accelerator.wait_for_everyone()
-
-
-TOKENIZER_FILES = [
-    "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "chat_template*",
-]  # fmt: skip
-
-
-def copy_tokenizer(name: str, options: Options, folder: Path) -> None:
-    """The tokenizer's files as they are: transformers, writing them anew, may change what they encode to."""
-    source = Path(name)
-    if not source.is_dir():
-        from huggingface_hub import snapshot_download
-
-        source = Path(snapshot_download(name, revision=options.revision, allow_patterns=TOKENIZER_FILES))
-    for pattern in TOKENIZER_FILES:
-        for file in source.glob(pattern):
-            shutil.copyfile(file, folder / file.name)
-
-
-def _merged(name: str, adapter: Path, options: Options, dtype: Any) -> Any:
-    """The base model with the adapter's product added to its weights, on the CPU."""
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
-
-    unset_hf_deepspeed_config()  # else ZeRO-3 would part this copy over the ranks too
-    base = AutoModelForCausalLM.from_pretrained(
-        name, revision=options.revision, trust_remote_code=options.trust_remote_code, dtype=dtype
-    )
-    return PeftModel.from_pretrained(base, adapter).merge_and_unload()
-
-
-def _move_into(folder: Path, partial: Path) -> None:
-    """Put the finished files under their names, and take away weights that an earlier, larger model left."""
-    new = {p.name for p in partial.iterdir()}
-    for old in _weights(folder):
-        if old.name not in new:
-            old.unlink()
-    for file in sorted(partial.iterdir()):
-        target = folder / file.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        if file.is_file():
-            file.chmod(0o644)  # safetensors makes its files the owner's alone
-        os.replace(file, target)
-    partial.rmdir()
-
-
-def _weights(folder: Path) -> Iterable[Path]:
-    return [*folder.glob("model*.safetensors"), *folder.glob("model.safetensors.index.json")]
-
-
-class _explained:
+class explained:
     """Turns what transformers raises for a name it cannot load into one line."""
 
     def __init__(self, name: str) -> None:
