@@ -64,15 +64,15 @@ clean:
 
 # The mini student from scratch, in under an hour on 2 cores; RECIPE.md there says what it is.
 student: install
-	OMP_NUM_THREADS=2 $(BIN)/python lab/make_student.py --out fgit_cli/benches/mini/student
+	OMP_NUM_THREADS=2 $(BIN)/python -m lab.make_student --out fgit_cli/benches/mini/student
 
 # Every recipe of the papers' tables on the mini student; what one made serves the next.
 recipes: install
-	OMP_NUM_THREADS=1 $(BIN)/python recipes/all_in_small.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m recipes.all_in_small
 
 # The papers in miniature, core table first; resumable. RESULTS.md is made anew from the rows.
 lab: install
-	OMP_NUM_THREADS=1 $(BIN)/python lab/run.py core
-	$(BIN)/python lab/results.py
-	OMP_NUM_THREADS=1 $(BIN)/python lab/run.py
-	$(BIN)/python lab/results.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m lab.run core
+	$(BIN)/python -m lab.results
+	OMP_NUM_THREADS=1 $(BIN)/python -m lab.run
+	$(BIN)/python -m lab.results

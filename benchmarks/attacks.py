@@ -1,6 +1,6 @@
 """The attack programs of tests/attacks/ against fgit's executor and against evalplus's own check, as a table.
 
-    python benchmarks/attacks.py [--only KIND] [--markdown]
+    python -m benchmarks.attacks [--only KIND] [--markdown]
 
 One line a program: the verdict of fgit at both levels, the verdict of evalplus.eval.untrusted_check, and what that
 check left behind or suffered. evalplus runs inside a box of fgit's (profile `open`), one box a program, so that what
@@ -11,18 +11,15 @@ A pass is printed as PASS where the program must not get one. About two minutes 
 
 import argparse
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from fgit_cli.executor import CallJob, Executor, Expected, decode, encode
+from tests.attacks import table, witness
+
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from attacks import table, witness  # noqa: E402
-
-from fgit_cli.executor import CallJob, Executor, Expected, decode, encode  # noqa: E402
 
 LIMIT = 0.5  # seconds an input
 INPUTS, ANSWERS = table.INPUTS[:2], table.ANSWERS[:2]  # two, for evalplus waits for all their limits together
@@ -37,7 +34,7 @@ for name, text in MODULES.items():
     module.__file__ = "/tmp/" + name
     sys.modules[name] = module
     exec(text, module.__dict__)
-from attacks import table, witness
+from tests.attacks import table, witness
 from evalplus.eval import untrusted_check
 os.environ[table.SECRET] = table.answers_json()
 os.environ["EVALPLUS_MAX_MEMORY_BYTES"] = str(512 << 20)
@@ -83,10 +80,9 @@ def fgit(level: str, attacks: list[table.Attack]) -> Iterator[tuple[str, list[st
 def evalplus(attacks: list[table.Attack]) -> Iterator[tuple[str, list[str]]]:
     """The same by evalplus's own check."""
     names = ("table", "witness")
-    modules = {f"attacks.{n}": (ROOT / "tests" / "attacks" / f"{n}.py").read_text() for n in names}
-    fixed = (
-        f"MODULES = { ({'attacks': '', **modules})!r}\nINPUTS, ANSWERS, LIMIT = {INPUTS!r}, {ANSWERS!r}, {LIMIT!r}\n"
-    )
+    modules = {f"tests.attacks.{n}": (ROOT / "tests" / "attacks" / f"{n}.py").read_text() for n in names}
+    packages = {"tests": "", "tests.attacks": ""}
+    fixed = f"MODULES = { ({**packages, **modules})!r}\nINPUTS, ANSWERS, LIMIT = {INPUTS!r}, {ANSWERS!r}, {LIMIT!r}\n"
 
     def judge(attack: table.Attack) -> tuple[str, list[str]]:
         outcome = executor.run_script(fixed + f"SOURCE = {attack.source!r}\n" + HARNESS, limit=OVERALL)

@@ -1,6 +1,6 @@
 """How fast `fgit eval` checks samples beside evalplus, on the same samples, in full isolation.
 
-    FGIT_TEST_DATA=FOLDER python benchmarks/eval.py [--bench humaneval|mbpp] [--part base|plus] [--rounds N]
+    FGIT_TEST_DATA=FOLDER python -m benchmarks.eval [--bench humaneval|mbpp] [--part base|plus] [--rounds N]
 
 Both sides judge the same samples with as many workers, in turn (A B A B); medians are printed. `base` times the base
 tests alone (checks a second, more is better), `plus` base and plus tests (seconds for all, less is better). Apart from
@@ -26,8 +26,6 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 DATA = {"humaneval": "HumanEvalPlus-v0.1.10.jsonl.gz", "mbpp": "MbppPlus-v0.2.0.jsonl.gz"}
 OVERRIDE = {"humaneval": "HUMANEVAL_OVERRIDE_PATH", "mbpp": "MBPP_OVERRIDE_PATH"}

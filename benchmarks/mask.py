@@ -1,6 +1,6 @@
 """How fast `fgit mask` is beside two usual ways, per core and on all cores, and whether its memory stays flat.
 
-    python benchmarks/mask.py --tokenizer FOLDER --records evol.jsonl.gz [--memory 100000]
+    python -m benchmarks.mask --tokenizer FOLDER --records evol.jsonl.gz [--memory 100000]
 
 (a) finds token positions as Target-DPO's published code does: for every line of both texts it encodes the prefix before
 and after the line. (b) is the straightforward way: one record at a time, difflib, python-Levenshtein, a tokenizer call
@@ -26,8 +26,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 SWAPS = [("==", "!="), ("<=", "<"), (" + ", " - "), (" < ", " <= "), (" and ", " or "), ("True", "False"), ("0", "1")]
 
 

@@ -1,6 +1,6 @@
 """What `fgit mutate` costs beside the teacher's own time: per request, and per variant made by rules.
 
-    python benchmarks/mutate.py [--requests 3000] [--records evol.jsonl.gz]
+    python -m benchmarks.mutate [--requests 3000] [--records evol.jsonl.gz]
 
 Client: CPU seconds of this process per request at concurrency 256 against a server in another process that answers at
 once. `engine` is fgit's client alone, `durable` with its store on disk, `whole` with prompt, parsing and checks too
@@ -20,8 +20,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fgit_cli.commands.mutate import Options, prepare
 from fgit_cli.engines.generation import Request, Sampling

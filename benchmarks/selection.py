@@ -1,6 +1,6 @@
 """Texts per second of `select`'s embedding, against record by record and against one plain encode of everything.
 
-    python benchmarks/selection.py [--records 60] [--layers 6] [--hidden 384] [--device cpu]
+    python -m benchmarks.selection [--records 60] [--layers 6] [--hidden 384] [--device cpu]
 
 Three ways over the same records (real code of the test data, three small edits each, FGIT_TEST_DATA), with the same
 random RoBERTa weights, interleaved, medians of --rounds; on a CPU processor seconds, else wall time:

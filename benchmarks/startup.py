@@ -1,6 +1,6 @@
 """How soon `--help` answers, beside a bare Python and one that imports typer.
 
-    python benchmarks/startup.py
+    python -m benchmarks.startup
 
 Wall-clock medians of 15 rounds, interleaved, on a warm disk; asked are 150 ms for `fgit --help` and `fgit mask --help`.
 """

@@ -1,6 +1,6 @@
 """What a training step of fgit costs beside plain SFT and beside the usual ways to train on pairs: time and memory.
 
-    FGIT_TEST_DATA=... python benchmarks/train.py [--pairs 16] [--rounds 5] [--device cpu|cuda]
+    FGIT_TEST_DATA=... python -m benchmarks.train [--pairs 16] [--rounds 5] [--device cpu|cuda]
 
 A step is forward and backward of a global batch. CPU: CPU seconds of one thread, fp32, small random models, one with
 most of its work in the body and one with most of it in the vocabulary; CUDA: wall seconds, bf16, 0.5 B parameters. The
@@ -22,7 +22,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
-from train_peers import TARGET, Objective, faulty, fed, fgit, make_model, peers, read_pairs
+
+from benchmarks.train_peers import TARGET, Objective, faulty, fed, fgit, make_model, peers, read_pairs
 
 SHAPES = {
     "body": {"hidden_size": 192, "num_hidden_layers": 6, "intermediate_size": 512, "num_attention_heads": 4,

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+from fgit_cli.training.data import pair_of
+from fgit_cli.training.layout import row_sizes, sft_size
+from fgit_cli.training.step import Example, Objective, Pair, Totals, confirm, plan_passes, prepare, step
 
-from fgit_cli.training.data import pair_of  # noqa: E402
-from fgit_cli.training.layout import row_sizes, sft_size  # noqa: E402
-from fgit_cli.training.step import Example, Objective, Pair, Totals, confirm, plan_passes, prepare, step  # noqa: E402
+ROOT = Path(__file__).parent.parent
 
 TARGET = ("--algorithm", "lcs", "--granularity", "line", "--gaps", "ignore")  # as Target-DPO makes its masks
 

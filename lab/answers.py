@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arms import TASKS
 from torch import Tensor
 
 from fgit_cli.benches.mini.bench import MiniBench
@@ -21,6 +20,7 @@ from fgit_cli.benches.mini.family import Split, tasks
 from fgit_cli.commands import eval as judging
 from fgit_cli.jsonl import dumps, read
 from fgit_cli.stages import ask
+from lab.arms import TASKS
 
 GUESSES = 2  # earlier answers tried for each task
 TOKENS = 6000  # of a forward pass

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import weights
-
 from fgit_cli.benches.mini.family import Split
 from fgit_cli.training.losses import Loss, changed
+from lab import weights
 
 RECORDS = 384  # instructions to tune on, drawn anew for each seed
 TASKS = 600  # to be judged by, the same for all

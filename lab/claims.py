@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from arms import HIGHER_RATES, MIDDLE, PAIRED_RATES, RATES, RESTYLED_RATES
-
 from fgit_cli.core.statistics import answer, holm
 from fgit_cli.reporting.repeated_runs import FEWEST_SEEDS, both_drawn
+from lab.arms import HIGHER_RATES, MIDDLE, PAIRED_RATES, RATES, RESTYLED_RATES
 
 ANSWERS = {"better": "holds", "worse": "does not hold", "cannot tell": "not known"}
 

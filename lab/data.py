@@ -10,11 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from arms import RECORDS, Arm
-
 from fgit_cli.benches.mini.family import tasks
 from fgit_cli.commands.demo import STUDENT
 from fgit_cli.jsonl import dumps, read
+from lab.arms import RECORDS, Arm
 
 OWN_ANSWERS = 8  # sampled from the student per instruction, at temperature 0.8
 LOCALS = re.compile(r"\b(result|total|count|best|seen|found|value|part|item|character|word|i)\b")

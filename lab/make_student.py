@@ -1,6 +1,6 @@
 """Make the mini student from scratch: tokenizer, corpus with systematic mistakes, training, a check, the files.
 
-    python lab/make_student.py --out fgit_cli/benches/mini/student
+    python -m lab.make_student --out fgit_cli/benches/mini/student
 
 A corpus of right solutions teaches the student to program; in some constructs most of the corpus is wrong in the same
 way (MISCONCEPTIONS), and that is what the student believes afterwards: fluent code with one wrong bound, operator or

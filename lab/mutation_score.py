@@ -1,6 +1,6 @@
 """How many small faults the mini bench's tests notice: the mutation score of its own tests.
 
-    python lab/mutation_score.py [TASKS]
+    python -m lab.mutation_score [TASKS]
 
 Every reference solution is changed in one place by an ordinary mutation operator (comparison, arithmetic, constant,
 negated condition, dropped statement, bound), and the task's inputs are run. A mutant that gives the reference's answer

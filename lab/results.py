@@ -1,6 +1,6 @@
 """Make lab/RESULTS.md anew from the rows in lab/results: what they answer, tables by `fgit report`, what is missing.
 
-python lab/results.py
+python -m lab.results
 """
 
 import subprocess
@@ -9,10 +9,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from arms import BATCH, RECORDS, TABLES, TASKS
-from claims import CLAIMS, Claim, compare, judged
-
 from fgit_cli.jsonl import dumps, read
+from lab.arms import BATCH, RECORDS, TABLES, TASKS
+from lab.claims import CLAIMS, Claim, compare, judged
 
 HERE = Path(__file__).parent
 # Arms that a table is compared with stand in others, run in the same way.
@@ -158,7 +157,7 @@ def main() -> None:
     for name, table in TABLES.items():
         wanted = {(arm.name, rate, seed) for arm, rate, seed in table.cells()}
         missing = sorted(wanted - {(r["arm"], r["rate"], r["seed"]) for r in rows(name)}, key=lambda c: c[::-1])
-        out.append(f"\n## {table.title}, on the {table.split} split (`python lab/run.py {name}`)\n\n")
+        out.append(f"\n## {table.title}, on the {table.split} split (`python -m lab.run {name}`)\n\n")
         if rows(name):
             out += [report(name), looked_at(name)]
         out.append(f"\n{len(wanted) - len(missing)} of {len(wanted)} runs are in it.")

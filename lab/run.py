@@ -1,7 +1,7 @@
 """The papers in miniature: tune the mini student in many ways, test each on held-out tasks, keep every verdict.
 
-    python lab/run.py core      the table that the method stands or falls by
-    python lab/run.py           every table of lab/arms.py
+    python -m lab.run core      the table that the method stands or falls by
+    python -m lab.run           every table of lab/arms.py
 
 Resumable: a run is done when its row stands in lab/results/TABLE.jsonl. A row holds the verdict of each task, so that
 lab/results.py can pair them. Training and evaluation are those of the commands, called in this process; a line for
@@ -17,10 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import data
-from answers import Answers
-from arms import BATCH, TABLES, Arm
-
 from fgit_cli.commands.demo import STUDENT
 from fgit_cli.jsonl import dumps, read
 from fgit_cli.training import layout, losses, machines
@@ -28,6 +24,9 @@ from fgit_cli.training.data import write_store
 from fgit_cli.training.loop import train
 from fgit_cli.training.options import Options as TrainOptions
 from fgit_cli.training.pairs import Example
+from lab import data
+from lab.answers import Answers
+from lab.arms import BATCH, TABLES, Arm
 
 RESULTS = Path(__file__).parent / "results"
 KEPT = ("nll_fault", "nll_rest", "weight", "incorrect_preferred", "told_apart", "inactive", "margin_positive")

@@ -5,8 +5,8 @@ The figure's values are not in the paper's text; `fgit report --plots` draws our
 Training: 3.2 h on 8 x a800-80gb; models: 81 GB.
 """
 
-from papers import EVOL_ONE, FAIT, FIXED, SEMCODER_S
-from runner import Recipe, main
+from recipes.papers import EVOL_ONE, FAIT, FIXED, SEMCODER_S
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="fait:1",

@@ -3,8 +3,8 @@
 Training: 1.5 h on 8 x a800-80gb; models: 54 GB.
 """
 
-from papers import BASE, FAIT, FGIT_BENCHES, MAGICODER_DS, OSS_ONE, PYX_ONE, SEMCODER, SFT
-from runner import Recipe, main
+from recipes.papers import BASE, FAIT, FGIT_BENCHES, MAGICODER_DS, OSS_ONE, PYX_ONE, SEMCODER, SFT
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="fait:3",

@@ -3,8 +3,8 @@
 Training: 2.0 h on 8 x a800-80gb; models: 54 GB.
 """
 
-from papers import BASE, CODELLAMA_INSTRUCT, DEEPSEEK_INSTRUCT, EVOL_ONE, FAIT, FGIT_BENCHES, SFT
-from runner import Recipe, main
+from recipes.papers import BASE, CODELLAMA_INSTRUCT, DEEPSEEK_INSTRUCT, EVOL_ONE, FAIT, FGIT_BENCHES, SFT
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="fait:4",

@@ -5,8 +5,8 @@ Which numbers of epochs the figure has is not in the paper's text; 1 to 5 are ou
 Training: 5.8 h on 8 x a800-80gb; models: 54 GB.
 """
 
-from papers import EVOL, SEMCODER_S
-from runner import Arm, Recipe, main
+from recipes.papers import EVOL, SEMCODER_S
+from recipes.runner import Arm, Recipe, main
 
 EPOCHS = tuple(Arm(f"epochs {n}", f"--objective fgit --num-train-epochs {n}") for n in (1, 2, 3, 5))
 

@@ -3,8 +3,8 @@
 Training: 3.2 h on 8 x a800-80gb; models: 81 GB.
 """
 
-from papers import BASE, EVOL, FGIT, FGIT_BENCHES, LINE, MAGICODER_S_DS, SEMCODER_S, TOKEN
-from runner import Recipe, main
+from recipes.papers import BASE, EVOL, FGIT, FGIT_BENCHES, LINE, MAGICODER_S_DS, SEMCODER_S, TOKEN
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="fgit:II",

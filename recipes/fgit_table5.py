@@ -3,8 +3,8 @@
 Training: 3.7 h on 8 x a800-80gb; models: 81 GB.
 """
 
-from papers import BASE, DPO, EVOL, FGIT, FGIT_BENCHES, MAGICODER_S_CL, MAGICODER_S_DS, SEMCODER_S
-from runner import Recipe, main
+from recipes.papers import BASE, DPO, EVOL, FGIT, FGIT_BENCHES, MAGICODER_S_CL, MAGICODER_S_DS, SEMCODER_S
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="fgit:V",

@@ -3,8 +3,8 @@
 Training: 1.1 h on 8 x a800-80gb; models: 27 GB.
 """
 
-from papers import BASE, EVOL, FGIT, FGIT_BENCHES, RULES, SEMCODER_S
-from runner import Arm, Recipe, main
+from recipes.papers import BASE, EVOL, FGIT, FGIT_BENCHES, RULES, SEMCODER_S
+from recipes.runner import Arm, Recipe, main
 
 MUTATION = Arm("Mutation-Based", "--objective fgit", data=RULES)
 

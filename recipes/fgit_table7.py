@@ -3,8 +3,8 @@
 Training: 2.3 h on 8 x a800-80gb; models: 81 GB.
 """
 
-from papers import BASE, EVOL, FGIT_BENCHES, MAGICODER_DS, OSS, PYX, SEMCODER
-from runner import Arm, Recipe, main
+from recipes.papers import BASE, EVOL, FGIT_BENCHES, MAGICODER_DS, OSS, PYX, SEMCODER
+from recipes.runner import Arm, Recipe, main
 
 SETS = tuple(Arm(f"SFT on {data.name}", "--objective sft", data=data) for data in (OSS, PYX, EVOL))
 

@@ -5,7 +5,7 @@ FGit's global batch (fgit train's default), the 32B model's learning
 rate (the 15B model's).
 """
 
-from runner import Arm, Data, Student
+from recipes.runner import Arm, Data, Student
 
 LLAMA_7B = (32, 4096, 4096, 4096, 11008)  # layers, width, attention, keys, inner
 

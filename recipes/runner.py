@@ -4,9 +4,9 @@ A recipe names students, data, arms (ways to tune) and benches. `run` types the 
 mutate or refine, select, mask, train, eval, report. A command whose product exists is passed over, so a recipe
 that was stopped goes on, and recipes that share a work folder share what they have in common.
 
-    python recipes/fgit_table1.py --plan      the commands, with hours and disk by fgit train's cost model
-    python recipes/fgit_table1.py             for real; needs GPUs, a teacher server and the data sets
-    python recipes/fgit_table1.py --smoke     the same commands on the mini student, in minutes on a CPU
+    python -m recipes.fgit_table1 --plan      the commands, with hours and disk by fgit train's cost model
+    python -m recipes.fgit_table1             for real; needs GPUs, a teacher server and the data sets
+    python -m recipes.fgit_table1 --smoke     the same commands on the mini student, in minutes on a CPU
 """
 
 import argparse

@@ -5,7 +5,7 @@ LiveCodeBench is evaluated from a file (`fgit eval --bench livecodebench --data 
 Training: 24.8 h on 8 x a800-80gb; models: 302 GB.
 """
 
-from papers import (
+from recipes.papers import (
     BCB,
     BCB_HARD,
     CODEFLOW,
@@ -21,7 +21,7 @@ from papers import (
     TARGET_DPO,
     TARGET_RPO,
 )
-from runner import Recipe, main
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:1",

@@ -6,8 +6,8 @@ difficulty of a task stands in that file.
 Training: 3.9 h on 8 x a800-80gb; models: 59 GB.
 """
 
-from papers import CODEFLOW, CODEQWEN_CHAT, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_RPO
-from runner import Recipe, main
+from recipes.papers import CODEFLOW, CODEQWEN_CHAT, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_RPO
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:10",

@@ -3,8 +3,18 @@
 Training: 3.9 h on 8 x a800-80gb; models: 59 GB.
 """
 
-from papers import BCB, BCB_HARD, CODEFLOW, CODEQWEN_CHAT, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_RPO
-from runner import Recipe, main
+from recipes.papers import (
+    BCB,
+    BCB_HARD,
+    CODEFLOW,
+    CODEQWEN_CHAT,
+    FOCAL_MASK,
+    FOCAL_SFT,
+    FOCAL_TRAIN,
+    QWEN_7B,
+    TARGET_RPO,
+)
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:11",

@@ -3,8 +3,8 @@
 Training: 2.6 h on 8 x a800-80gb; models: 31 GB.
 """
 
-from papers import CODEFLOW, DEEPSEEK_1B, DEEPSEEK_7B, FOCAL_MASK, FOCAL_TRAIN, REF, STARCODER2_7B, TARGET_DPO
-from runner import Recipe, main
+from recipes.papers import CODEFLOW, DEEPSEEK_1B, DEEPSEEK_7B, FOCAL_MASK, FOCAL_TRAIN, REF, STARCODER2_7B, TARGET_DPO
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:12",

@@ -3,8 +3,8 @@
 Training: 6.9 h on 8 x a800-80gb; models: 84 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_1B, QWEN_7B, QWEN_32B, TARGET_RPO
-from runner import Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_1B, QWEN_7B, QWEN_32B, TARGET_RPO
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:13",

@@ -3,8 +3,8 @@
 Training: 3.7 h on 8 x a800-80gb; models: 46 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B
-from runner import Arm, Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B
+from recipes.runner import Arm, Recipe, main
 
 BETA = tuple(Arm(f"β {b}", f"--objective target-dpo --beta {b}") for b in (0.1, 0.3, 0.5))
 

@@ -3,8 +3,8 @@
 Training: 4.4 h on 8 x a800-80gb; models: 61 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B
-from runner import Arm, Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B
+from recipes.runner import Arm, Recipe, main
 
 ALPHA = tuple(Arm(f"α {a}", f"--objective target-rpo --rpo-alpha {a}") for a in (1.0, 3.0, 5.0))
 

@@ -3,8 +3,8 @@
 Training: 4.4 h on 8 x a800-80gb; models: 61 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, REF, TARGET_RPO
-from runner import Arm, Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, REF, TARGET_RPO
+from recipes.runner import Arm, Recipe, main
 
 HYBRID = Arm("Hybrid-RPO", "--objective target-rpo --hybrid-fraction 0.5")
 AUGMENTED = Arm("DiffAug-RPO", "--objective target-rpo", "--context 1")  # the paper has one line or two

@@ -3,8 +3,8 @@
 Training: 2.5 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from papers import CODEFLOW, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, RPO, TARGET_RPO
-from runner import Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, RPO, TARGET_RPO
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:18",

@@ -3,8 +3,8 @@
 Training: 2.5 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF
-from runner import Arm, Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF
+from recipes.runner import Arm, Recipe, main
 
 AFFIXES = Arm("Target-DPO (prefix-suffix)", "--objective target-dpo", "--algorithm prefix-suffix")
 LCS = Arm("Target-DPO (LCS)", "--objective target-dpo")

@@ -3,8 +3,8 @@
 Training: 2.0 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_DPO
-from runner import Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_DPO
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:2",

@@ -3,8 +3,8 @@
 Training: 3.7 h on 8 x a800-80gb; models: 46 GB.
 """
 
-from papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
-from runner import Arm, Recipe, main
+from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
+from recipes.runner import Arm, Recipe, main
 
 CHOICES = tuple(
     Arm(

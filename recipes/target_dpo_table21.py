@@ -3,8 +3,8 @@
 Training: 0.9 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, REF, TARGET_DPO, codeflow
-from runner import Recipe, main
+from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, REF, TARGET_DPO, codeflow
+from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:21",

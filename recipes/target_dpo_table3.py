@@ -3,8 +3,8 @@
 Training: 7.1 h on 8 x a800-80gb; models: 87 GB.
 """
 
-from papers import CODEFLOW, CODEQWEN_CHAT, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, REF, TARGET_DPO, TARGET_RPO
-from runner import Arm, Recipe, main
+from recipes.papers import CODEFLOW, CODEQWEN_CHAT, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, REF, TARGET_DPO, TARGET_RPO
+from recipes.runner import Arm, Recipe, main
 
 MORE = tuple(
     arm

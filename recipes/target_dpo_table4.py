@@ -3,8 +3,8 @@
 Training: 1.5 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B
-from runner import Arm, Recipe, main
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B
+from recipes.runner import Arm, Recipe, main
 
 CORRECT = Arm("SFT (Correct)", "--objective sft")
 INCORRECT = Arm("SFT (Incorrect)", "--objective sft", "--response-field incorrect --incorrect-field response")

@@ -3,8 +3,8 @@
 Training: 0.4 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
-from runner import Arm, Recipe, main
+from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
+from recipes.runner import Arm, Recipe, main
 
 DEBUGGING = codeflow("codeflow-10k", "--model gpt-4o --judge", 10_000)
 SAMPLING = codeflow("sampling-10k", "--model gpt-4o --judge --sampling 5", 10_000)

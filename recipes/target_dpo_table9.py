@@ -3,7 +3,7 @@
 Training: 8.8 h on 8 x a800-80gb; models: 119 GB.
 """
 
-from papers import (
+from recipes.papers import (
     CODEFLOW,
     CODEQWEN_CHAT,
     FOCAL_BENCHES,
@@ -15,7 +15,7 @@ from papers import (
     TARGET_DPO,
     TARGET_RPO,
 )
-from runner import Arm, Recipe, main
+from recipes.runner import Arm, Recipe, main
 
 AUGMENTED = Arm("DiffAug-RPO", "--objective target-rpo", "--context 1")
 

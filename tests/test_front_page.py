@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from served_teacher import lines, records, served  # noqa: F401
-from small_unixcoder import hub_home, unixcoder  # noqa: F401
+
+from tests.helpers.served_teacher import lines, records, served  # noqa: F401
+from tests.helpers.small_unixcoder import hub_home, unixcoder  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 LINES = """
@@ -23,10 +24,10 @@ fgit eval --bench humaneval+
 @pytest.fixture
 def model_x(tmp_path):
     """A small model, in the folder X of the working directory, that ends every answer at once."""
-    sys.path.insert(0, str(ROOT / "tests" / "generation"))
     import torch
-    from tiny_model import make
     from transformers import AutoModelForCausalLM
+
+    from tests.helpers.tiny_model import make
 
     folder = make(tmp_path / "X", positions=4096)
     model = AutoModelForCausalLM.from_pretrained(folder)

@@ -11,18 +11,14 @@ import pytest
 
 from fgit_cli.app import build
 from fgit_cli.reporting import published
+from recipes import runner
 
 FOLDER = Path(__file__).parent.parent / "recipes"
-NAMES = sorted(p.stem for p in FOLDER.glob("*_*.py") if p.stem != "all_in_small")
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
+NAMES = sorted(p.stem for p in FOLDER.glob("[a-z]*_*.py") if p.stem != "all_in_small")
 
 
 def recipe(name):
-    return importlib.import_module(name).RECIPE
+    return importlib.import_module(f"recipes.{name}").RECIPE
 
 
 def test_every_published_table_has_a_recipe():
@@ -34,7 +30,6 @@ def test_every_published_table_has_a_recipe():
 
 @pytest.mark.parametrize("smoke", [False, True])
 def test_the_program_takes_every_line(smoke):
-    runner = importlib.import_module("runner")
     lines = {step.line for name in NAMES for step in runner.steps(recipe(name), smoke)}
     assert len(lines) > 100
     commands = {}
@@ -46,7 +41,6 @@ def test_the_program_takes_every_line(smoke):
 
 
 def test_products_are_made_before_they_are_read():
-    runner = importlib.import_module("runner")
     for name in NAMES:
         for smoke in (False, True):
             made = set()
@@ -57,17 +51,15 @@ def test_products_are_made_before_they_are_read():
 
 
 def test_long_names_fit_a_file_system():
-    runner = importlib.import_module("runner")
     products = [step.product for name in NAMES for step in runner.steps(recipe(name), False)]
     assert max(len(part.encode()) for product in products for part in product.split("/")) < 140
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_says_what_it_takes(name):
-    runner = importlib.import_module("runner")
     steps = runner.steps(recipe(name), False)
     said = runner.takes(sum(s.hours for s in steps), sum(s.gigabytes for s in steps))
-    assert said in importlib.import_module(name).__doc__
+    assert said in importlib.import_module(f"recipes.{name}").__doc__
     row = re.search(rf"\| \[{name}\][^\n]*\n", (FOLDER / "README.md").read_text())[0]
     hours, gigabytes = re.search(r"([\d.]+) h .* (\d+) GB", said).groups()
     assert f"| {hours} | {gigabytes} |" in row
@@ -81,7 +73,7 @@ def test_against_is_a_published_table():
 
 def test_missing_data_is_said(tmp_path):
     done = subprocess.run(
-        [sys.executable, FOLDER / "fgit_table6.py", "--work", tmp_path / "w"],
+        [sys.executable, "-m", "recipes.fgit_table6", "--work", tmp_path / "w"],
         capture_output=True, text=True, check=False, cwd=tmp_path,
         env={"PYTHONPATH": str(FOLDER.parent), "PATH": "/usr/bin"},
     )  # fmt: skip
@@ -90,7 +82,6 @@ def test_missing_data_is_said(tmp_path):
 
 
 def test_a_benchmarks_file_is_wanted_before_anything_runs(tmp_path, monkeypatch):
-    runner = importlib.import_module("runner")
     made = recipe("target_dpo_table10")
     assert all("--data data/livecodebench.jsonl" in s.line for s in runner.steps(made, False) if "fgit eval" in s.line)
     monkeypatch.setattr(runner, "in_shell", lambda *words: pytest.fail("ran something"))
@@ -104,8 +95,8 @@ def test_a_benchmarks_file_is_wanted_before_anything_runs(tmp_path, monkeypatch)
 @pytest.mark.soak
 def test_one_in_small(tmp_path):
     done = subprocess.run(
-        [sys.executable, FOLDER / "fgit_table2.py", "--smoke", "--work", tmp_path],
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "recipes.fgit_table2", "--smoke", "--work", tmp_path],
+        capture_output=True, text=True, check=False, cwd=FOLDER.parent,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "smoke" / "fgit-ii.html").exists()

@@ -62,7 +62,7 @@ def run(options: Options) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--folder {folder} is not empty; remove it or name another")
     if not STUDENT.is_dir():
-        raise UsageError("the mini student is not in this installation; make it: python lab/make_student.py")
+        raise UsageError("the mini student is not in this installation; make it: python -m lab.make_student")
     folder.mkdir(parents=True, exist_ok=True)
     print(f"$ mkdir -p {folder} && cd {folder} && export OMP_NUM_THREADS={THREADS}")
     started = time.monotonic()

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from attacks import table
-from attacks.witness import Witness, running
 from fgit_cli.errors import UsageError
 from fgit_cli.executor import CallJob, Executor, Expected, encode, probe
+from tests.attacks import table
+from tests.attacks.witness import Witness, running
 
 ATTACKS = table.load()
 LEVELS = ("namespaces", "landlock+seccomp")

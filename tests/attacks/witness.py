@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from attacks.table import answers_json
+from tests.attacks.table import answers_json
 
 MARK = f"fgit-attack-{os.getpid()}"
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run", str(Path.home()), "/")

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
-from served_teacher import served  # noqa: F401
-from small_bench import TASKS
 
 from fgit_cli.executor.values import decode, encode
+from tests.helpers.served_teacher import served  # noqa: F401
+from tests.helpers.small_bench import TASKS
 
 
 @pytest.fixture

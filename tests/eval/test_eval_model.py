@@ -19,8 +19,6 @@ from fgit_cli.errors import EngineError, UsageError
 from fgit_cli.stages import ask
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests" / "generation"))  # its small model and its server
-
 ANSWER = "def add_one(x):\n    return x + 1\n\n\ndef half(x):\n    return x / 2\n"
 
 
@@ -90,7 +88,7 @@ def run(folder, *words, **environment):
 
 @pytest.fixture
 def server(tmp_path):
-    from served_teacher import Served
+    from tests.helpers.served_teacher import Served
 
     folder = tmp_path / "server"
     folder.mkdir()
@@ -151,9 +149,10 @@ def taught(tmp_path_factory):
     """A model that was taught the answer to both tasks' prompts a moment before."""
     for needed in ("torch", "transformers"):
         pytest.importorskip(needed)
-    import tiny_model
     import torch
-    from small_bench import TASKS
+
+    from tests.helpers import tiny_model
+    from tests.helpers.small_bench import TASKS
 
     torch.set_num_threads(1)
     asked = [f"{prompts.INSTRUCTION}\n```\n{task['prompt'].strip()}\n```\n" for task in TASKS]

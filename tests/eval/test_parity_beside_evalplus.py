@@ -43,10 +43,9 @@ def mutants(fgit, bench, count):
 
 
 def by_evalplus(family, plain, samples, floor=1, memory=4 << 30):
-    script = Path(__file__).with_name("evalplus_itself.py")
     ran = subprocess.run(
-        [sys.executable, script, family, plain, str(floor)],
-        env={**os.environ, "EVALPLUS_MAX_MEMORY_BYTES": str(memory)},
+        [sys.executable, "-m", "tests.helpers.evalplus_itself", family, plain, str(floor)],
+        env={**os.environ, "EVALPLUS_MAX_MEMORY_BYTES": str(memory), "PYTHONPATH": str(Path(__file__).parents[2])},
         input=lines(samples), capture_output=True, text=True, timeout=3000, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from served_teacher import SERVER, lines, records
+
+from tests.helpers.served_teacher import SERVER, lines, records
 
 ROOT = Path(__file__).parent.parent.parent
 

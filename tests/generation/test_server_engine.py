@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from served_teacher import lines, records
 
 from fgit_cli.engines.generation import Request, RequestFailed, Sampling, server
 from fgit_cli.engines.generation.server import ServerEngine
 from fgit_cli.errors import EngineError, UsageError
+from tests.helpers.served_teacher import lines, records
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLING = Sampling(max_tokens=64)

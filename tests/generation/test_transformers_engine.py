@@ -1,9 +1,9 @@
 """The engine that runs a local model in this process, against the same model run by hand."""
 
 import pytest
-import tiny_model
 
 from fgit_cli.engines.generation import Completion, Request, RequestFailed, Sampling
+from tests.helpers import tiny_model
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

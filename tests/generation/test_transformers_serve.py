@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-import tiny_model
-from served_teacher import lines
+
+from tests.helpers import tiny_model
+from tests.helpers.served_teacher import lines
 
 for needed in ("torch", "transformers", "fastapi", "uvicorn", "openai"):
     pytest.importorskip(needed)

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from served_teacher import lines, records
 
 from fgit_cli.engines.workdir import open_workdir
 from fgit_cli.errors import UsageError
+from tests.helpers.served_teacher import lines, records
 
 ROOT = Path(__file__).parents[2]
 ANOTHER = """

@@ -1,17 +1,12 @@
 """The lab's page: what its claims are taken from, and that a claim is called as its rows have it."""
 
-import sys
-from pathlib import Path
-
 import numpy
 import pytest
 from scipy import stats
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "lab"))
-
-import results
-from arms import TABLES
-from claims import CLAIMS, compare, judged
+from lab import results
+from lab.arms import TABLES
+from lab.claims import CLAIMS, compare, judged
 
 
 def test_claims_are_of_arms_that_their_table_has_or_is_joined_with():

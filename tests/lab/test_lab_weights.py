@@ -1,18 +1,13 @@
 """The lab's weights: what each is where it can be told by hand, and which way its gradient goes."""
 
 import math
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "lab"))
-
-import weights
-
 from fgit_cli.training.losses import Batch, Side, Totals, changed, dynamic_weights, nll
 from fgit_cli.training.objective import Objective
+from lab import weights
 
 
 def side(probabilities, value):

@@ -1,9 +1,9 @@
 """Tokenizers as fixtures: the real ones of the test data, and the small ones."""
 
 import pytest
-from made_tokenizers import byte_level, llama_like, lowercasing, save
 
 from fgit_cli.engines.tokenizing import tokenizers
+from tests.helpers.made_tokenizers import byte_level, llama_like, lowercasing, save
 
 
 @pytest.fixture(scope="session")

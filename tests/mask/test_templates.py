@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_tokenizers import llama_like, save
 
 from fgit_cli.core.fields import Instruction
 from fgit_cli.engines.tokenizing import templates, tokenizers
 from fgit_cli.engines.tokenizing.templates import Refused
 from fgit_cli.errors import UsageError
+from tests.helpers.made_tokenizers import llama_like, save
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 LLAMA2 = (

@@ -8,12 +8,12 @@ from functools import lru_cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_tokenizers import llama_like, save
 from tokenizers import Tokenizer as Fast
 
 from fgit_cli.core.align import Unaligned
 from fgit_cli.engines.tokenizing import tokenizers
 from fgit_cli.errors import UsageError
+from tests.helpers.made_tokenizers import llama_like, save
 
 TEXTS = st.one_of(
     st.text(max_size=40),

@@ -1,16 +1,11 @@
 """The mini bench: its tasks are distinct, split by composition, solved by their references, and their tests bite."""
 
-import sys
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from fgit_cli.benches.mini.family import split_of, tasks
-
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "lab"))
-
-from mutation_score import answers, further, score
+from lab.mutation_score import answers, further, score
 
 SPLITS = ("train", "validation", "test")
 

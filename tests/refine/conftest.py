@@ -1,3 +1,3 @@
 """A test server that is stopped at the end of the test."""
 
-from served_teacher import served  # noqa: F401
+from tests.helpers.served_teacher import served  # noqa: F401

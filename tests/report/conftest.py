@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from eval_results import lines, result
 
 from fgit_cli.app import main
+from tests.helpers.eval_results import lines, result
 
 
 @dataclass

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from eval_results import lines, result
+
+from tests.helpers.eval_results import lines, result
 
 ROOT = Path(__file__).parent.parent.parent
 

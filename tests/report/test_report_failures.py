@@ -4,11 +4,11 @@ import gzip
 import json
 
 import pytest
-from eval_results import lines, result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fgit_cli.reporting.failures import changed_lines, template
+from tests.helpers.eval_results import lines, result
 
 RIGHT = '''def f(a):
     """Sum of positives."""

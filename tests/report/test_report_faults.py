@@ -2,7 +2,7 @@
 
 import json
 
-from eval_results import result
+from tests.helpers.eval_results import result
 
 RIGHT = "def f(a):\n    t = 0\n    for x in a:\n        if x > 0:\n            t += x\n    return t\n"
 CONSTANT = RIGHT.replace("t = 0", "t = 1")

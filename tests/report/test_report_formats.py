@@ -7,11 +7,11 @@ import shutil
 import subprocess
 
 import pytest
-from eval_results import result
 from markdown_it import MarkdownIt
 
 from fgit_cli.reporting import formats
 from fgit_cli.reporting.table import Column, Table
+from tests.helpers.eval_results import result
 
 NASTY = [
     "a|b",

@@ -4,10 +4,10 @@ import json
 import random
 
 import pytest
-from eval_results import lines
 from scipy import stats
 
 from fgit_cli.reporting.repeated_runs import both_drawn
+from tests.helpers.eval_results import lines
 
 
 def rows(chances, seeds=5, tasks=200, rate=1e-4):

@@ -12,12 +12,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from eval_results import result
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fgit_cli.views import gallery
 from fgit_cli.views.markup import Html, tag, text
+from tests.helpers.eval_results import result
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&<!-- ]]> {{}} \x00 \x1b"
 

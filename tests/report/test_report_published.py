@@ -4,9 +4,9 @@ import json
 import math
 
 import pytest
-from eval_results import result
 
 from fgit_cli.reporting import published
+from tests.helpers.eval_results import result
 
 ROWS = {  # tables of the papers and their numbers of rows, counted by hand
     "FGit": {"I": 15, "II": 8, "III": 6, "IV": 6, "V": 9, "VI": 3, "VII": 8},

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from eval_results import lines, result
+
+from tests.helpers.eval_results import lines, result
 
 
 def report(fgit, *words, **more):

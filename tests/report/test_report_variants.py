@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from eval_results import lines
+
+from tests.helpers.eval_results import lines
 
 CODE = "def f(a):\n    t = 0\n    for x in a:\n        t += x\n    return t\n"
 JS = "```js\nfunction f(a) { return a + 1; }\n```"

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 import torch
-import written_out
-from small_models import edge_pairs, make_model, random_pairs
 
 from fgit_cli.training.step import Example, Objective, Totals, plan_passes, prepare, reference_margins, step
+from tests.helpers import written_out
+from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
 FAMILIES = ("llama", "qwen2", "gpt-neox")
 OBJECTIVES = (

@@ -6,10 +6,10 @@ import socket
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
-from small_models import edge_pairs, make_model, random_pairs
 from test_train_exact import relative, run
 
 from fgit_cli.training.step import Example, Objective, Totals, confirm, plan_passes, prepare, step
+from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
 
 def eight() -> list[Example]:

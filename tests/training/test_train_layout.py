@@ -5,11 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import edge_pairs, make_model, random_pairs
 
 from fgit_cli.training.layout import Span, build, row_sizes, sft_size
 from fgit_cli.training.pairs import Example, Pair
 from fgit_cli.training.step import Objective, plan_passes
+from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
 NAMES = ("fgit", "signed", "sft", "fixed", "dpo", "rpo", "target-dpo", "target-rpo")
 

@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
-import written_out
-from small_models import edge_pairs, make_model, pair, random_pairs
 from test_train_exact import gradients, relative, run
 
 from fgit_cli.training.losses import Side, fault_weight, log_mean_probability
 from fgit_cli.training.step import Example, Objective, Totals, prepare, reference_margins, step
+from tests.helpers import written_out
+from tests.helpers.small_models import edge_pairs, make_model, pair, random_pairs
 
 
 def side(log_p, value):

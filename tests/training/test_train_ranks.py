@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from small_runs import records, write_model, write_pairs
+
+from tests.helpers.small_runs import records, write_model, write_pairs
 
 ROOT = Path(__file__).parents[2]
 # With so large an epsilon Adam's step is linear in the gradient, so equal weights mean equal gradients.

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from small_models import make_model
 from test_train_exact import compare
 
 from fgit_cli.training.data import pair_of
 from fgit_cli.training.step import Example, Objective, Pair
+from tests.helpers.small_models import make_model
 
 
 def faulty(fgit, data) -> str:

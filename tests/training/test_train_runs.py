@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_runs import records, write_model, write_pairs
 
 from fgit_cli.commands.train import run
 from fgit_cli.errors import EngineError, InputError, UsageError
 from fgit_cli.training.options import Options
+from tests.helpers.small_runs import records, write_model, write_pairs
 
 
 @pytest.fixture(scope="module")

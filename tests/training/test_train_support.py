@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 import torch
 import transformers
-from small_models import make_model, random_pairs
 from test_train_exact import gradients, relative
 
 from fgit_cli.errors import EngineError
 from fgit_cli.training import layout as layouts
 from fgit_cli.training import support
 from fgit_cli.training.step import Example, Objective, Totals, confirm, prepare, step
+from tests.helpers.small_models import make_model, random_pairs
 
 SMALL = {
     "vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,

@@ -1,6 +1,6 @@
 """Verdicts of evalplus's own check: samples as JSON lines on stdin, with `base` and `plus` on stdout.
 
-    python evalplus_itself.py humaneval|mbpp DATA FLOOR < samples.jsonl
+    python -m tests.helpers.evalplus_itself humaneval|mbpp DATA FLOOR < samples.jsonl
 
 DATA: the benchmark's unpacked file. FLOOR: seconds that an input gets at least (evalplus's default is 1). Only for
 programs that do no harm: evalplus does not shut them in.

@@ -1,6 +1,6 @@
 """An OpenAI-compatible server for tests: makes the code it is shown wrong, and misbehaves on purpose.
 
-    python teacher_server.py PORT_FILE LOG_FILE '{"http_500": 0.1, ...}'
+    python -m tests.helpers.teacher_server PORT_FILE LOG_FILE '{"http_500": 0.1, ...}'
 
 Behaviour is drawn per request from the fractions of the JSON object: `http_429`, `http_500`, `cut`, `garbage`,
 `wrong_n`, `slow`; `die` seconds after the start the process ends as a crash does. Other keys: `ignore_n`, `refuse`

@@ -1,0 +1,1 @@
+"""Measurements of speed, each a ratio against a named peer."""

@@ -1,0 +1,1 @@
+"""Experiments on the mini student: arms, the run, and the page made of its rows."""
