@@ -85,20 +85,19 @@ class Fgit:
     def __init__(self, family: str, plus: bool, workers: int) -> None:
         began = time.perf_counter()
         from fgit_cli.benches import bench
-        from fgit_cli.commands.eval import Sandbox
         from fgit_cli.executor import Executor
 
         self.bench = bench.load(family + "+" * plus, os.environ[OVERRIDE[family]])
         self.executor = Executor(workers=workers)
         self.executor.__enter__()
-        self.sandbox, self.level = Sandbox(self.executor), self.executor.level
+        self.level = self.executor.level
         self.start = time.perf_counter() - began
 
     def judge(self, samples: list[dict[str, Any]]) -> Verdicts:
         from fgit_cli.stages.judge import Samples, Scores, judge
 
         made, scores = Samples(self.bench), Scores(self.bench)
-        records = judge(map(made, samples), Nothing(), self.bench, self.sandbox, scores)
+        records = judge(map(made, samples), Nothing(), self.bench, self.executor, scores)
         return [(record["base"], record["plus"]) for record, _ in records]
 
     def close(self) -> None:

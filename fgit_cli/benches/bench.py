@@ -2,22 +2,23 @@
 
 One file of this folder per benchmark, named in the table `BENCHES` and imported when it is asked for. A benchmark holds
 its tasks in the order of its data and says, for each solution, what came of it (`check`). It runs nothing itself: it is
-given a sandbox (fgit_cli/executor), which takes code and inputs and gives back outputs.
+given an executor (fgit_cli/executor), which takes code and inputs and says what came of them.
 """
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fgit_cli.benches import prompts
 from fgit_cli.errors import UsageError
 
-T = TypeVar("T")
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor, Profile
+
 VERDICTS = ("pass", "fail", "timeout", "error", "memory", "infra")
 
 
@@ -99,80 +100,6 @@ class Checked:
         return self.base == "pass" and self.plus in ("pass", None)
 
 
-class Verdict(Protocol):
-    """What a check of calls says: `status` is one of VERDICTS, `error` "Type: message" of the first failure."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def failed_input(self) -> int | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class Outcome(Protocol):
-    """What came of a script: `status` is one of VERDICTS; `report` what it left in its global `__report__`.
-
-    `stdout`: what it printed, where that was asked for.
-    """
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def error_type(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def stdout(self) -> str: ...
-    @property
-    def report(self) -> bytes: ...
-
-
-class Sandbox(Protocol):
-    """What a benchmark needs of the executor. Values cross as bytes (`encode`, `decode`). Safe to call from threads.
-
-    `encoding` names the way of encoding, so that what another one wrote is not compared.
-    """
-
-    encoding: str
-
-    def encode(self, value: Any) -> bytes: ...
-    def decode(self, data: bytes) -> Any: ...
-
-    def imap(self, function: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> Iterator[R]:
-        """`function(item)` for each item, in input order, `ahead` items a worker in flight; ends at once when left."""
-        ...
-
-    def reference(
-        self, code: str, entry_point: str, inputs: tuple[bytes, ...]
-    ) -> tuple[tuple[bytes, ...], tuple[float, ...]]:
-        """Outputs and seconds of a trusted program, one an input. Raises EngineError where it gives none."""
-        ...
-
-    def calls(
-        self,
-        code: str,
-        entry_point: str,
-        inputs: tuple[bytes, ...],
-        outputs: tuple[bytes, ...],
-        *,
-        kind: str = "equal",
-        atol: float = 0.0,
-        time_limits: float | tuple[float, ...],
-        total_limit: float | None = None,
-    ) -> Verdict:
-        """Call the entry point of untrusted code with every input and compare what it returns with the outputs."""
-        ...
-
-    def script(self, code: str, tests: str, *, limit: float, stdin: str = "", stdout_limit: int = 0) -> Outcome:
-        """Run untrusted code, then the tests, in one process; pass when both come to their end."""
-        ...
-
-
 class Bench(ABC):
     """A benchmark, loaded. Subclasses fill the attributes and say how a solution is checked."""
 
@@ -181,7 +108,7 @@ class Bench(ABC):
     path: Path | None = None  # of the data, where it is a file
     md5: str  # of the data's text
     has_plus = False
-    profile: Literal["pure", "open"] = "pure"  # of the sandbox
+    profile: "Profile" = "pure"  # of the sandbox
     max_new_tokens = prompts.MAX_NEW_TOKENS
     unusable: Mapping[str, str] = MappingProxyType({})  # tasks that are not judged, with the reason
     label = ""  # put beside every score, where the score needs a caution
@@ -220,12 +147,12 @@ class Bench(ABC):
 
     # How a solution is judged.
 
-    def prepare(self, sandbox: Sandbox, say: Callable[[str], None]) -> None:
+    def prepare(self, executor: "Executor", say: Callable[[str], None]) -> None:
         """Called once, before the first `check`: what has to be known of this machine."""
         return
 
     @abstractmethod
-    def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:
+    def check(self, task: Task, solution: str, executor: "Executor") -> Checked:
         """Run one solution and judge it. Called from several threads at once."""
 
 

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from fgit_cli.benches import bigcodebench_box, evalplus_data, ground_truth, prompts
-from fgit_cli.benches.bench import Bench, Checked, Failure, Sandbox, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task
 from fgit_cli.errors import UsageError
+from fgit_cli.executor import Executor, Profile, decode
 
 VERSION = "v0.1.4"
 FIELDS = ("task_id", "complete_prompt", "instruct_prompt", "code_prompt", "canonical_solution", "test", "entry_point")
@@ -48,7 +48,7 @@ class BigCodeBench(Bench):
     stand before the solution, as in the published scores."""
 
     label = "tamper-evident"
-    profile: Literal["pure", "open"] = "open"
+    profile: Profile = "open"
     max_new_tokens = MAX_NEW_TOKENS
 
     def __init__(self, path: Path, hard: bool, prompt: str = "complete", calibrated: bool = True) -> None:
@@ -74,7 +74,7 @@ class BigCodeBench(Bench):
     def reference(self, task: Task) -> str:
         return task.prompt + task.row["canonical_solution"]
 
-    def prepare(self, sandbox: Sandbox, say: Callable[[str], None]) -> None:
+    def prepare(self, executor: Executor, say: Callable[[str], None]) -> None:
         """Leave out tasks whose libraries are missing and run the reference solutions of the others, once a machine."""
         missing = {t.task_id: lacks for t in self.usable if (lacks := _missing(t))}
         wanted = len(self.usable)
@@ -88,19 +88,19 @@ class BigCodeBench(Bench):
             )
             say(f"left out: {', '.join(task_id.rpartition('/')[2] for task_id in missing)}")
         tasks = self.usable
-        passed = list(sandbox.imap(lambda task: self._reference_passes(task, sandbox), tasks))
+        passed = list(executor.imap(lambda task: self._reference_passes(task, executor), tasks))
         failing = [t.task_id.rpartition("/")[2] for t, ok in zip(tasks, passed, strict=True) if not ok]
         say(
             f"{sum(passed)} of {len(tasks)} reference solutions pass here"
             + (f"; not: {', '.join(failing)}" if failing else "")
         )
 
-    def _reference_passes(self, task: Task, sandbox: Sandbox) -> bool:
+    def _reference_passes(self, task: Task, executor: Executor) -> bool:
         solution = self._program(task, self.reference(task))
         known = ground_truth.Kept(["bigcodebench", solution, task.row["test"], _versions(task)])
         found = known.read()
         if found is None:
-            checked = self._run(task, solution, sandbox, TIME_MOST)
+            checked = self._run(task, solution, executor, TIME_MOST)
             if checked.infra:
                 return False
             found = {"base": checked.base, "seconds": checked.seconds}
@@ -110,20 +110,20 @@ class BigCodeBench(Bench):
         self._seconds[task.task_id] = found["seconds"]
         return True
 
-    def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:
+    def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         limit = min(TIME_MOST, max(TIME_FLOOR, TIME_FACTOR * self._seconds.get(task.task_id, 0.0)))
-        checked = self._run(task, self._program(task, solution), sandbox, limit)
+        checked = self._run(task, self._program(task, solution), executor, limit)
         return Checked(checked.base, None, checked.error, checked.seconds, extra={"suspicious": suspicious(solution)})
 
     def _program(self, task: Task, solution: str) -> str:
         return f"{task.row['code_prompt']}\n    pass\n{solution}" if self.calibrated else solution
 
-    def _run(self, task: Task, program: str, sandbox: Sandbox, limit: float) -> Checked:
+    def _run(self, task: Task, program: str, executor: Executor, limit: float) -> Checked:
         """The verdict: every test of the task ok, and not all of them without the solution's function."""
-        first = self._once(task, program, sandbox, limit, control=False)
+        first = self._once(task, program, executor, limit, control=False)
         if first.base != "pass":
             return first
-        control = self._once(task, program, sandbox, limit, control=True)
+        control = self._once(task, program, executor, limit, control=True)
         seconds = first.seconds + control.seconds
         if control.infra:
             return Checked("infra", None, control.error, seconds)
@@ -132,21 +132,23 @@ class BigCodeBench(Bench):
             return Checked("fail", None, tampered, seconds)
         return Checked("pass", None, None, seconds)
 
-    def _once(self, task: Task, program: str, sandbox: Sandbox, limit: float, control: bool) -> Checked:
+    def _once(self, task: Task, program: str, executor: Executor, limit: float, control: bool) -> Checked:
         tests = task.row["test"]
-        outcome = sandbox.script(*bigcodebench_box.programs(program, tests, task.entry_point, control), limit=limit)
+        outcome = executor.run_script(
+            *bigcodebench_box.programs(program, tests, task.entry_point, control), limit=limit
+        )
         if outcome.status != "pass":
             return Checked(
                 outcome.status, None, Failure(outcome.error_type or outcome.status, outcome.message), outcome.seconds
             )
-        failure = _first_not_ok(test_names(tests), _report(outcome.report, sandbox))
+        failure = _first_not_ok(test_names(tests), _report(outcome.report))
         return Checked("fail" if failure else "pass", None, failure, outcome.seconds)
 
 
-def _report(report: bytes, sandbox: Sandbox) -> dict[str, list[str]]:
+def _report(report: bytes) -> dict[str, list[str]]:
     """What the box says of each test; nothing where it says something else."""
     try:
-        value = sandbox.decode(report)
+        value = decode(report)
     except ValueError:
         return {}
     if not isinstance(value, dict):

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli.benches import evalplus_data, ground_truth, prompts
-from fgit_cli.benches.bench import Bench, Checked, Failure, Sandbox, Task, Verdict
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task
+from fgit_cli.executor import CallJob, Check, Executor, Expected, Kind, Rules, encode
 
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
 TIME_FACTOR = 4.0  # times the reference's own time on an input (EvalPlus's GT_TIME_LIMIT_FACTOR)
@@ -55,15 +56,15 @@ class EvalPlusBench(Bench):
         """The argument lists of one part (`base_input`, `plus_input`), with the types that the function takes."""
         return task.row[part]
 
-    def kind(self, task: Task) -> str:
+    def kind(self, task: Task) -> Kind:
         """The rule by which an output is compared (fgit_cli/executor/jobs.py, `Rules`)."""
         return "equal"
 
-    def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:
-        base = self._verdict(task, "base_input", solution, sandbox)
+    def check(self, task: Task, solution: str, executor: Executor) -> Checked:
+        base = self._verdict(task, "base_input", solution, executor)
         if not self.has_plus:
             return Checked(base.status, None, Failure.of(base.error), base.seconds, failed=(base.failed_input, None))
-        plus = self._verdict(task, "plus_input", solution, sandbox)
+        plus = self._verdict(task, "plus_input", solution, executor)
         return Checked(
             base.status,
             plus.status,
@@ -72,20 +73,20 @@ class EvalPlusBench(Bench):
             failed=(base.failed_input, plus.failed_input),
         )
 
-    def _verdict(self, task: Task, part: str, solution: str, sandbox: Sandbox) -> Verdict:
-        inputs, truth = self._know(task, part, sandbox)
-        return sandbox.calls(
+    def _verdict(self, task: Task, part: str, solution: str, executor: Executor) -> Check:
+        inputs, truth = self._know(task, part, executor)
+        rules = Rules(self.kind(task), float(task.row["atol"]))
+        job = CallJob(
             solution,
             task.entry_point,
             inputs,
-            truth.outputs,
-            kind=self.kind(task),
-            atol=float(task.row["atol"]),
             time_limits=tuple(max(TIME_FLOOR, TIME_FACTOR * s) for s in truth.seconds),
             total_limit=TIME_TOTAL,
+            collect=rules.kind == "set",
         )
+        return executor.check(job, Expected(truth.outputs, rules))
 
-    def _know(self, task: Task, part: str, sandbox: Sandbox) -> Known:
+    def _know(self, task: Task, part: str, executor: Executor) -> Known:
         """The encoded inputs and the ground truth of a task's part; the last few are held, made once."""
         key = task.task_id, part
         with self._making[task.task_id]:
@@ -93,8 +94,8 @@ class EvalPlusBench(Bench):
                 if key in self._known:
                     self._known.move_to_end(key)
                     return self._known[key]
-            inputs = tuple(sandbox.encode(list(call)) for call in self.calls(task, part))
-            known = inputs, self._truth(task, inputs, sandbox)
+            inputs = tuple(encode(list(call)) for call in self.calls(task, part))
+            known = inputs, self._truth(task, inputs, executor)
             with self._lock:
                 self._known[key] = known
                 self._held += _size(known)
@@ -102,11 +103,11 @@ class EvalPlusBench(Bench):
                     self._held -= _size(self._known.popitem(last=False)[1])
             return known
 
-    def _truth(self, task: Task, inputs: tuple[bytes, ...], sandbox: Sandbox) -> ground_truth.Truth:
+    def _truth(self, task: Task, inputs: tuple[bytes, ...], executor: Executor) -> ground_truth.Truth:
         if self.kind(task) == "not-none":  # their outputs (matches of regular expressions) are no JSON
             wrapper = f"\n\ndef _is_some(*inputs):\n    return {task.entry_point}(*inputs) is not None\n"
-            return ground_truth.of(self.reference(task) + wrapper, "_is_some", inputs, sandbox)
-        return ground_truth.of(self.reference(task), task.entry_point, inputs, sandbox)
+            return ground_truth.of(self.reference(task) + wrapper, "_is_some", inputs, executor)
+        return ground_truth.of(self.reference(task), task.entry_point, inputs, executor)
 
 
 def _size(known: Known) -> int:

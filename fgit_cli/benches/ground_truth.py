@@ -12,10 +12,13 @@ import platform
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fgit_cli.benches.bench import Sandbox
+from fgit_cli.errors import EngineError
+from fgit_cli.executor import CallJob, Executor, values
+from fgit_cli.executor.jobs import GROUND_TRUTH_OUTPUT
 from fgit_cli.jsonl import write_text_whole
 
 FORMAT = 2  # of the files; counts up when their meaning changes
+TIME_LIMIT = 600.0  # seconds an input of a trusted program
 
 
 class Truth(NamedTuple):
@@ -67,12 +70,30 @@ class Kept:
         write_text_whole(self.path, "\n".join([head, *(line.decode() for line in lines), ""]))
 
 
-def of(code: str, entry_point: str, inputs: tuple[bytes, ...], sandbox: Sandbox) -> Truth:
+@functools.cache
+def encoding() -> str:
+    """What tells the way of encoding values, so that what another one wrote is not compared."""
+    return hashlib.sha256(Path(values.__file__).read_bytes()).hexdigest()[:16]
+
+
+def of(code: str, entry_point: str, inputs: tuple[bytes, ...], executor: Executor) -> Truth:
     """The ground truth of one program: from the cache, else by running it. Raises EngineError where it fails."""
-    kept = Kept([sandbox.encoding, code, entry_point], *inputs)
+    kept = Kept([encoding(), code, entry_point], *inputs)
     found = kept.read()
     if found and len(found["lines"]) == len(inputs) == len(found["seconds"]):
         return Truth(tuple(found["lines"]), tuple(found["seconds"]))
-    outputs, seconds = sandbox.reference(code, entry_point, inputs)
-    kept.write({"seconds": seconds}, outputs)
-    return Truth(outputs, seconds)
+    truth = measured(code, entry_point, inputs, executor)
+    kept.write({"seconds": truth.seconds}, truth.outputs)
+    return truth
+
+
+def measured(code: str, entry_point: str, inputs: tuple[bytes, ...], executor: Executor) -> Truth:
+    """Outputs and seconds of a trusted program. Raises EngineError where it gives none for some input."""
+    job = CallJob(
+        code, entry_point, inputs, time_limits=TIME_LIMIT, load_limit=TIME_LIMIT, output_limit=GROUND_TRUTH_OUTPUT
+    )
+    ran = executor.run_calls(job)
+    try:
+        return Truth(ran.outputs(), tuple(call.seconds for call in ran.calls))
+    except ValueError as error:
+        raise EngineError(f"the reference solution of {entry_point} gives no output here: {error}") from None

@@ -2,12 +2,13 @@
 
 from fgit_cli.benches import evalplus, evalplus_data
 from fgit_cli.benches.bench import Task
+from fgit_cli.executor import Kind
 
 
 class HumanEval(evalplus.EvalPlusBench):
     family = "humaneval"
 
-    def kind(self, task: Task) -> str:
+    def kind(self, task: Task) -> Kind:
         return "poly" if task.entry_point == "find_zero" else "equal"  # HumanEval/32: any root of the polynomial
 
 

@@ -7,9 +7,10 @@ fgit_cli/core/fields.py. Code and tests share a process, so a solution that mean
 from pathlib import Path
 
 from fgit_cli.benches import evalplus_data, prompts
-from fgit_cli.benches.bench import Bench, Checked, Failure, Sandbox, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task
 from fgit_cli.core import fields
 from fgit_cli.errors import InputError
+from fgit_cli.executor import Executor
 
 TIME_LIMIT = 10.0  # seconds for code and tests together; our choice
 
@@ -48,8 +49,8 @@ class JsonlBench(Bench):
         solution = task.row.get("canonical_solution")
         return None if solution is None else task.prompt + solution
 
-    def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:
-        outcome = sandbox.script(solution, self._tests[task.task_id], limit=TIME_LIMIT)
+    def check(self, task: Task, solution: str, executor: Executor) -> Checked:
+        outcome = executor.run_script(solution, self._tests[task.task_id], limit=TIME_LIMIT)
         failure = None if outcome.status == "pass" else Failure(outcome.error_type or outcome.status, outcome.message)
         return Checked(outcome.status, None, failure, outcome.seconds)
 

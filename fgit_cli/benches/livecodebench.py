@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fgit_cli.benches import evalplus_data
-from fgit_cli.benches.bench import Bench, Checked, Failure, Sandbox, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task
 from fgit_cli.errors import InputError, UsageError
+from fgit_cli.executor import CallJob, Executor, Expected, encode
 
 FIELDS = ("question_id", "question_content", "contest_date", "starter_code", "public_test_cases", "private_test_cases")
 TIME_LIMIT = 6.0  # seconds a test (lcb_runner's --timeout)
@@ -103,12 +104,12 @@ class LiveCodeBench(Bench):
     def reference(self, task: Task) -> None:
         return None
 
-    def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:
+    def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         cases = _cases(task)
-        return _functional(task, cases, solution, sandbox) if task.entry_point else _stdin(cases, solution, sandbox)
+        return _functional(task, cases, solution, executor) if task.entry_point else _stdin(cases, solution, executor)
 
 
-def _functional(task: Task, cases: list[Case], solution: str, sandbox: Sandbox) -> Checked:
+def _functional(task: Task, cases: list[Case], solution: str, executor: Executor) -> Checked:
     """Every call returns what it must; a method of `Solution` where the solution has such a class."""
     owner = "Solution()" if "class Solution" in solution else None
     function = f"{owner}.{task.entry_point}" if owner else task.entry_point
@@ -117,18 +118,18 @@ def _functional(task: Task, cases: list[Case], solution: str, sandbox: Sandbox) 
         "def _answer(*inputs):\n    output = _function(*inputs)\n"
         "    return list(output) if isinstance(output, tuple) else output\n"
     )
-    inputs = tuple(sandbox.encode([json.loads(line) for line in case.input.split("\n")]) for case in cases)
-    outputs = tuple(sandbox.encode(json.loads(case.output)) for case in cases)
-    verdict = sandbox.calls(code, "_answer", inputs, outputs, time_limits=TIME_LIMIT)
+    inputs = tuple(encode([json.loads(line) for line in case.input.split("\n")]) for case in cases)
+    outputs = tuple(encode(json.loads(case.output)) for case in cases)
+    verdict = executor.check(CallJob(code, "_answer", inputs, time_limits=TIME_LIMIT), Expected(outputs))
     return Checked(verdict.status, None, Failure.of(verdict.error), verdict.seconds)
 
 
-def _stdin(cases: list[Case], solution: str, sandbox: Sandbox) -> Checked:
+def _stdin(cases: list[Case], solution: str, executor: Executor) -> Checked:
     """Every run of the program prints what it must; stops at the first that does not."""
     seconds = 0.0
     for number, case in enumerate(cases):
         room = max(OUTPUT_FLOOR, 4 * len(case.output))
-        ran = sandbox.script(f"{PRELUDE}\n{solution}", "", limit=TIME_LIMIT, stdin=case.input, stdout_limit=room)
+        ran = executor.run_script(f"{PRELUDE}\n{solution}", "", limit=TIME_LIMIT, stdin=case.input, stdout_limit=room)
         seconds += ran.seconds
         if ran.status != "pass":
             failure = Failure(ran.error_type or ran.status, f"test {number}: {ran.message}")

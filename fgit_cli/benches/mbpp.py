@@ -4,9 +4,10 @@ from typing import Any
 
 from fgit_cli.benches import evalplus, evalplus_data, mbpp_inputs
 from fgit_cli.benches.bench import Task
+from fgit_cli.executor import Kind
 
 # Functions whose outputs are not compared by equality (evalplus 0.3.1, evalplus/eval/_special_oracle.py, __init__.py).
-KINDS = {
+KINDS: dict[str, Kind] = {
     "similar_elements": "set",  # Mbpp/2
     "find_char_long": "set",  # Mbpp/7
     "common_in_nested_lists": "set",  # Mbpp/111
@@ -28,7 +29,7 @@ KINDS = {
 class Mbpp(evalplus.EvalPlusBench):
     family = "mbpp"
 
-    def kind(self, task: Task) -> str:
+    def kind(self, task: Task) -> Kind:
         return KINDS.get(task.entry_point, "equal")
 
     def calls(self, task: Task, part: str) -> list[list[Any]]:

@@ -10,21 +10,23 @@ Holds at most a hundred samples a worker in memory, however many there are (--ev
 """
 
 import dataclasses
-import hashlib
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
-from fgit_cli.errors import AnswerIsNo, EngineError, UsageError
+from fgit_cli.errors import AnswerIsNo, UsageError
 from fgit_cli.options import FilterOptions, WorkDirOptions, cores, option, specs, workers_option
 from fgit_cli.stages.judge import Sample, Samples, Scores, judge
 from fgit_cli.stages.running import Tally, run_filter
+
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor
 
 DEFAULT_MODEL = "fgit-out"  # where `train` writes
 MODEL = "Asking a model"
@@ -121,59 +123,6 @@ class Options(WorkDirOptions, FilterOptions):
     until: str | None = option(
         None, "LiveCodeBench: problems up to this day.", flags=("--to",), metavar="YYYY-MM-DD", panel=BENCH
     )
-
-
-class Sandbox:
-    """The executor as the benchmarks see it (fgit_cli/benches/bench.py, `Sandbox`)."""
-
-    def __init__(self, executor: Any) -> None:
-        from fgit_cli import executor as library
-
-        self.executor, self.library = executor, library
-        self.encoding = hashlib.sha256(Path(library.values.__file__).read_bytes()).hexdigest()[:16]
-
-    def encode(self, value: Any) -> bytes:
-        return self.library.encode(value)
-
-    def decode(self, data: bytes) -> Any:
-        return self.library.decode(data)
-
-    def imap(self, function: Any, items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
-        return self.executor.imap(function, items, ahead)
-
-    def reference(
-        self, code: str, entry_point: str, inputs: tuple[bytes, ...]
-    ) -> tuple[tuple[bytes, ...], tuple[float, ...]]:
-        from fgit_cli.executor.jobs import GROUND_TRUTH_OUTPUT
-
-        job = self.library.CallJob(
-            code, entry_point, inputs, time_limits=600.0, load_limit=600.0, output_limit=GROUND_TRUTH_OUTPUT
-        )
-        ran = self.executor.run_calls(job)
-        try:
-            return ran.outputs(), tuple(c.seconds for c in ran.calls)
-        except ValueError as error:
-            raise EngineError(f"the reference solution of {entry_point} gives no output here: {error}") from None
-
-    def calls(
-        self,
-        code: str,
-        entry_point: str,
-        inputs: tuple[bytes, ...],
-        outputs: tuple[bytes, ...],
-        *,
-        kind: Any = "equal",
-        atol: float = 0.0,
-        time_limits: float | tuple[float, ...],
-        total_limit: float | None = None,
-    ) -> Any:
-        job = self.library.CallJob(
-            code, entry_point, inputs, time_limits=time_limits, total_limit=total_limit, collect=kind == "set"
-        )
-        return self.executor.check(job, self.library.Expected(outputs, self.library.Rules(kind, atol)))
-
-    def script(self, code: str, tests: str, *, limit: float, stdin: str = "", stdout_limit: int = 0) -> Any:
-        return self.executor.run_script(code, tests=tests, limit=limit, stdin=stdin, stdout_limit=stdout_limit)
 
 
 def run(options: Options) -> None:
@@ -288,12 +237,12 @@ def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
 
     samples, scores = Samples(bench, extract), Scores(bench)
     results = EvalResults(bench) if options.evalplus_json else None
-    with opened(options, bench) as (sandbox, executor):
-        bench.prepare(sandbox, lambda message: say(message, options))
+    with opened(options, bench) as executor:
+        bench.prepare(executor, lambda message: say(message, options))
         made = {"fgit": __version__, "data": bench.md5, "extract": extract, **executor.describe()}
 
         def heart(items: Iterable[Sample], tally: Tally) -> Iterator[dict[str, Any]]:
-            for record, checked in judge(items, tally, bench, sandbox, scores):
+            for record, checked in judge(items, tally, bench, executor, scores):
                 if results:
                     results.add(record, checked)
                 yield {**record, "isolation": executor.level, "made": made}
@@ -311,13 +260,13 @@ def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
 
 
 @contextmanager
-def opened(options: Options, bench: benches.Bench) -> Iterator[tuple[Sandbox, Any]]:
+def opened(options: Options, bench: benches.Bench) -> "Iterator[Executor]":
     """The sandbox that the benchmark needs, running; its level is said."""
     from fgit_cli.executor import Executor
 
     with Executor(isolation=options.isolation, workers=options.workers or cores(), profile=bench.profile) as executor:
         say(f"isolation {executor.level}" + (f" ({executor.reason})" if executor.reason else ""), options)
-        yield Sandbox(executor), executor
+        yield executor
 
 
 def say(message: str, options: Options) -> None:

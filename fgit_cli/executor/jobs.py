@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Isolation = Literal["auto", "namespaces", "landlock+seccomp", "container", "none"]
+Kind = Literal["equal", "set", "not-none", "always", "or-zero", "surface", "digits", "poly"]  # of comparison, see Rules
 Profile = Literal["pure", "open"]  # pure: no fork, exec, socket, kill. open: those inside the box, loopback up
 
 # pass, fail: a verdict. error: the code raised or died. timeout, memory: a limit. infra: our fault, no verdict.
@@ -94,7 +95,7 @@ class Rules:
     inputs after it.
     """
 
-    kind: Literal["equal", "set", "not-none", "always", "or-zero", "surface", "digits", "poly"] = "equal"
+    kind: Kind = "equal"
     atol: float = 0.0
 
 

@@ -3,12 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fgit_cli.benches.bench import Bench, Checked, Sandbox, Task
+from fgit_cli.benches.bench import Bench, Checked, Task
 from fgit_cli.benches.extract import Extractor
 from fgit_cli.core.passk import mean_pass_at_k
 from fgit_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor
 
 AHEAD = 100  # samples held for each worker, so that one that waits for its limit stops nobody
 
@@ -115,7 +118,7 @@ class Scores:
 
 
 def judge(
-    samples: Iterable[Sample], tally: Tally, bench: Bench, sandbox: Sandbox, scores: Scores
+    samples: Iterable[Sample], tally: Tally, bench: Bench, executor: "Executor", scores: Scores
 ) -> Iterator[tuple[dict[str, Any], Checked]]:
     """The result record of each sample, in input order, with what came of it. Tasks not to be judged are rejected.
 
@@ -125,9 +128,9 @@ def judge(
     def check(sample: Sample) -> tuple[Sample, Checked | None]:
         if sample.task is None or sample.task.task_id in bench.unusable:
             return sample, None
-        return sample, bench.check(sample.task, sample.solution, sandbox)
+        return sample, bench.check(sample.task, sample.solution, executor)
 
-    for sample, checked in sandbox.imap(check, samples, AHEAD):
+    for sample, checked in executor.imap(check, samples, AHEAD):
         if sample.task is None:
             tally.reject(sample.record, "unknown task")
         elif checked is None:

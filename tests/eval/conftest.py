@@ -3,11 +3,10 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
-from fgit_cli.executor.values import decode, encode
+from fgit_cli.executor import Call, Calls, Check, decode, encode
 from tests.helpers.served_teacher import served  # noqa: F401
 from tests.helpers.small_bench import TASKS
 
@@ -27,41 +26,36 @@ def own_cache(tmp_path, monkeypatch):
 
 
 class OpenBox:
-    """Runs in this process and compares by ==. For harmless programs alone."""
+    """Stands for the executor: runs in this process and compares by ==. For harmless programs alone."""
 
     def __init__(self):
         self.references = 0
-
-    encoding = "test"
-    encode = staticmethod(encode)
-    decode = staticmethod(decode)
 
     def imap(self, function, items, ahead=2):
         with ThreadPoolExecutor(2) as threads:
             yield from threads.map(function, items)
 
-    def reference(self, code, entry_point, inputs):
+    def run_calls(self, job):
         self.references += 1
         names = {}
-        exec(code, names)
-        return tuple(encode(names[entry_point](*decode(i))) for i in inputs), (0.01,) * len(inputs)
+        exec(job.code, names)
+        outputs = [encode(names[job.entry_point](*decode(i))) for i in job.inputs]
+        return Calls(Call("ok"), tuple(Call("ok", output, 0.01) for output in outputs), 0.01)
 
-    def calls(self, code, entry_point, inputs, outputs, *, kind="equal", atol=0.0, time_limits, total_limit=None):
-        answer = SimpleNamespace(status="pass", failed_input=None, error=None, seconds=0.5)
-        if "infra" in code:
-            return SimpleNamespace(status="infra", failed_input=None, error="OSError: no room", seconds=0.0)
-        if "slow" in code:
+    def check(self, job, expected):
+        if "infra" in job.code:
+            return Check("infra", None, (), "OSError: no room", 0.0)
+        if "slow" in job.code:
             time.sleep(0.2)
         try:
             names = {}
-            exec(code, names)
-            for number, (given, right) in enumerate(zip(inputs, outputs, strict=True)):
-                if names[entry_point](*decode(given)) != decode(right):
-                    return SimpleNamespace(status="fail", failed_input=number, error="WrongOutput: no", seconds=0.5)
+            exec(job.code, names)
+            for number, (given, right) in enumerate(zip(job.inputs, expected.outputs, strict=True)):
+                if names[job.entry_point](*decode(given)) != decode(right):
+                    return Check("fail", number, (), "WrongOutput: no", 0.5)
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            return SimpleNamespace(status="error", failed_input=-1, error=message, seconds=0.5)
-        return answer
+            return Check("error", -1, (), f"{type(error).__name__}: {error}", 0.5)
+        return Check("pass", None, (), None, 0.5)
 
 
 @pytest.fixture

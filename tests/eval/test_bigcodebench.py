@@ -12,7 +12,7 @@ import pytest
 
 from fgit_cli.benches import bigcodebench
 from fgit_cli.errors import UsageError
-from fgit_cli.executor import decode, encode
+from fgit_cli.executor import encode
 
 PROMPT = 'import math\ndef task_func(x):\n    """Root of x."""\n'
 TESTS = """
@@ -130,16 +130,16 @@ def test_where_the_file_is_had_is_said(own_cache):
 def test_the_time_of_a_reference_that_fails_is_no_measure(tasks, own_cache, status, limit):
     limits = []
 
-    def script(code, tests, limit):
+    def run_script(code, tests, limit):
         limits.append(limit)
         report = encode({"test_four": ["ok", ""], "test_negative": ["ok", ""]})
         verdict = "fail" if "__run(__module, True," in tests else status
         return SimpleNamespace(status=verdict, error_type="", message="", seconds=20.0, report=report)
 
     bench = bigcodebench.load(str(tasks))
-    sandbox = SimpleNamespace(script=script, decode=decode, imap=lambda f, items: map(f, items))
-    bench.prepare(sandbox, lambda message: None)
-    bench.check(bench.tasks["BigCodeBench/13"], RIGHT, sandbox)
+    executor = SimpleNamespace(run_script=run_script, imap=lambda f, items: map(f, items))
+    bench.prepare(executor, lambda message: None)
+    bench.check(bench.tasks["BigCodeBench/13"], RIGHT, executor)
     assert limits[0] == 240.0
     assert limits[-1] == limit
 

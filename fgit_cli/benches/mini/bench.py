@@ -2,10 +2,11 @@
 
 import hashlib
 
-from fgit_cli.benches.bench import Bench, Checked, Failure, Sandbox, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task
 from fgit_cli.benches.mini import family
 from fgit_cli.core import fences
 from fgit_cli.errors import UsageError
+from fgit_cli.executor import CallJob, Executor, Expected, encode
 
 TASKS = 600  # of the test split
 TIME_LIMIT = 4.0  # seconds a call; the references take microseconds
@@ -37,15 +38,11 @@ class MiniBench(Bench):
     def reference(self, task: Task) -> str:
         return self._made[task.task_id].solution
 
-    def check(self, task: Task, solution: str, sandbox: Sandbox) -> Checked:
+    def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         made = self._made[task.task_id]
-        verdict = sandbox.calls(
-            solution,
-            task.entry_point,
-            tuple(sandbox.encode(list(arguments)) for arguments in made.inputs),
-            tuple(sandbox.encode(value) for value in made.expected),
-            time_limits=TIME_LIMIT,
-        )
+        inputs = tuple(encode(list(arguments)) for arguments in made.inputs)
+        expected = Expected(tuple(encode(value) for value in made.expected))
+        verdict = executor.check(CallJob(solution, task.entry_point, inputs, time_limits=TIME_LIMIT), expected)
         return Checked(verdict.status, None, Failure.of(verdict.error), verdict.seconds, (verdict.failed_input, None))
 
 
