@@ -105,7 +105,7 @@ def main() -> None:
     options = parser.parse_args()
     from transformers.utils import logging
 
-    from fgit_cli.engines.embedders import cosine_scorer, open_embedder
+    from fgit_cli.engines.embedding.opening import cosine_scorer, open_embedder
 
     clock = time.process_time if options.device == "cpu" else time.perf_counter
     logging.set_verbosity_error()

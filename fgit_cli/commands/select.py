@@ -282,7 +282,7 @@ def scorer(options: Options) -> tuple[Scorer, Any]:
     """The function that --by names, and its embedder, None for `edit`."""
     if options.by == EDIT:
         return edit_scorer, None
-    from fgit_cli.engines.embedders import cosine_scorer, open_embedder
+    from fgit_cli.engines.embedding.opening import cosine_scorer, open_embedder
 
     embedder = open_embedder(options.by, options.device, options.batch_tokens)
     return cosine_scorer(embedder), embedder

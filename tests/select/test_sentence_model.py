@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fgit_cli.app import main
-from fgit_cli.engines.embedders import SentenceEmbedder, cosine_scorer, open_embedder
+from fgit_cli.engines.embedding.opening import cosine_scorer, open_embedder
+from fgit_cli.engines.embedding.sentences import SentenceEmbedder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abx12+-:(),", "def", "add", "return", "print", "the", "value"]
 

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from fgit_cli.engines.embedders import cosine_scorer, open_embedder
-from fgit_cli.engines.unixcoder import batches
+from fgit_cli.engines.embedding.opening import cosine_scorer, open_embedder
+from fgit_cli.engines.embedding.unixcoder import batches
 from fgit_cli.errors import UsageError
 
 CODE = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fgit_cli.engines.embedders import plain_backend, revision, unit
+from fgit_cli.engines.embedding import plain_backend, revision, unit
 from fgit_cli.errors import EngineError
 
 MODE = "<encoder-only>"
