@@ -10,11 +10,14 @@ import dataclasses
 import os
 from collections.abc import Container
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fgit_cli.errors import UsageError
 
 CONFIGS = Path(__file__).parent / "configs"
+Isolation = Literal["auto", "namespaces", "landlock+seccomp", "container", "none"]  # as the executor has them
+Profile = Literal["pure", "open"]
+EXECUTION = "Execution"  # the panel of the options by which code runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,3 +201,30 @@ class WorkDirOptions(Common):
         metavar="DIR",
         recorded=False,
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SandboxOptions(Common):
+    """The sandbox in which untrusted code runs, and how many of them."""
+
+    isolation: Isolation = option(
+        "auto",
+        "The sandbox; auto takes the strongest that works here (fgit doctor shows it), none runs code unprotected.",
+        panel=EXECUTION,
+    )
+    workers: int | None = workers_option("Programs run at a time", panel=EXECUTION)
+
+    @property
+    def processes(self) -> int:
+        """The number of --workers where it was given, else that of the cores."""
+        return self.workers or cores()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExecutionOptions(SandboxOptions):
+    """How code is run against a record's tests."""
+
+    time_limit: float = option(
+        10.0, "Longest run of code and tests.", unit="seconds", source="our choice", minimum=0.1, panel=EXECUTION
+    )
+    profile: Profile = option("pure", "pure: no processes, no network; open: both inside the sandbox.", panel=EXECUTION)

@@ -43,7 +43,7 @@ def selected(work: Path, seed: int, variants: str) -> Path:
         fgit("mutate", "--method", "universalmutator", "--seed", seed, source, "--output", mutated)
     else:
         fgit("mutate", "--method", "student", "--engine", "transformers", "--model", STUDENT, "--variants", OWN_ANSWERS,
-             "--max-tokens", 200, "--batch-size", 64, "--seed", seed, source, "--output", mutated,
+             "--max-new-tokens", 200, "--batch-size", 64, "--seed", seed, source, "--output", mutated,
              "--work-dir", work / f"own-{seed}")  # fmt: skip
     fgit("select", "--by", "edit", mutated, "--output", paired)
     by_id = {r["id"]: r for r in read([str(paired)])}

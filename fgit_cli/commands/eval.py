@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
 from fgit_cli.errors import AnswerIsNo, UsageError
-from fgit_cli.options import FilterOptions, WorkDirOptions, cores, option, specs, workers_option
+from fgit_cli.options import FilterOptions, SandboxOptions, WorkDirOptions, option, specs
 from fgit_cli.stages.judge import Sample, Samples, Scores, judge
 from fgit_cli.stages.running import Tally, run_filter
 
@@ -34,7 +34,7 @@ BENCH = "Benchmarks"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(WorkDirOptions, FilterOptions):
+class Options(WorkDirOptions, FilterOptions, SandboxOptions):
     bench: str = option(
         "humaneval+",
         f"What to measure on: {', '.join(benches.BENCHES)}, or a JSONL file of task_id, prompt, entry_point, tests.",
@@ -65,10 +65,6 @@ class Options(WorkDirOptions, FilterOptions):
     evalplus_json: str | None = option(
         None, "Write the verdicts here too, in EvalPlus's eval_results format.", metavar="FILE", recorded=False
     )
-    isolation: Literal["auto", "namespaces", "landlock+seccomp", "container", "none"] = option(
-        "auto", "The sandbox; auto takes the strongest that works here. none runs the code unprotected."
-    )
-    workers: int | None = workers_option("Samples checked at a time")
     model: str | None = option(None, "The model to ask: a folder, a hub name, or its name at --base-url.", panel=MODEL)
     base_url: list[str] = option(
         [], "An OpenAI-compatible server; several are balanced.", metavar="URL", panel=MODEL, recorded=False
@@ -264,7 +260,7 @@ def opened(options: Options, bench: benches.Bench) -> "Iterator[Executor]":
     """The sandbox that the benchmark needs, running; its level is said."""
     from fgit_cli.executor import Executor
 
-    with Executor(isolation=options.isolation, workers=options.workers or cores(), profile=bench.profile) as executor:
+    with Executor(isolation=options.isolation, workers=options.processes, profile=bench.profile) as executor:
         say(f"isolation {executor.level}" + (f" ({executor.reason})" if executor.reason else ""), options)
         yield executor
 

@@ -24,11 +24,11 @@ from fgit_cli.core import fields, variants
 from fgit_cli.engines.generation.teacher import PANEL, TeacherOptions, open_teacher, sampling
 from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
-from fgit_cli.options import FieldOptions, FilterOptions, option, specs
+from fgit_cli.options import EXECUTION, ExecutionOptions, FieldOptions, FilterOptions, option, specs
 from fgit_cli.stages import running
+from fgit_cli.stages.by_tests import open_executor
 from fgit_cli.stages.mutate import Asking, Heart, Item, rule_heart, student_heart, teacher_heart, with_code
 from fgit_cli.stages.running import Source, Tally
-from fgit_cli.stages.verdicts import ExecutionOptions, open_executor
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ def _refuse_unused(options: Options) -> None:
     """Raises UsageError for an option that would change nothing."""
     panel = {name: spec.panel for name, (_, spec) in specs(Options).items()}
     asking = {name for name in panel if panel[name] == PANEL and name != "seed"} | {"work_dir", "scope"}
-    testing = {name for name in panel if panel[name] == "Execution"}
+    testing = {name for name in panel if panel[name] == EXECUTION}
     prompting = {"prompt_file", "from_batch", *REHEARSALS}
     unused = {"llm": testing, "student": prompting}.get(options.method, asking | testing | prompting)
     for name in sorted(unused & options.given):
@@ -124,7 +124,7 @@ def _run_student(options: Options) -> None:
         open_executor(options) as executor,
         open_teacher("mutate", options, options.files, options.variants) as student,
     ):
-        _filter(options, student_heart(student, options.variants, options.scope, executor, options.test_limit))
+        _filter(options, student_heart(student, options.variants, options.scope, executor, options.time_limit))
 
 
 def _filter(options: Options, heart: Heart) -> None:

@@ -18,12 +18,11 @@ from fgit_cli import prompts
 from fgit_cli.core import fields
 from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
 from fgit_cli.errors import MissingExtra
-from fgit_cli.executor import Executor
 from fgit_cli.jsonl import Record
-from fgit_cli.options import FilterOptions, cores, option
+from fgit_cli.options import ExecutionOptions, FilterOptions, option
 from fgit_cli.stages import running
+from fgit_cli.stages.by_tests import open_executor
 from fgit_cli.stages.refine import Case, Debugging, Settings
-from fgit_cli.stages.verdicts import ExecutionOptions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ def run(options: Options) -> None:
         iterations=options.iterations,
         sampling=options.sampling,
         negative=options.negative,
-        limit=options.test_limit,
+        limit=options.time_limit,
         min_coverage=options.min_coverage,
         judge=options.judge,
         seed=options.seed,
@@ -70,7 +69,7 @@ def run(options: Options) -> None:
         return Case(record, instruction.messages, instruction.text)
 
     with (
-        Executor(options.isolation, options.workers or cores(), preload=("numpy", "coverage")) as executor,
+        open_executor(options, "coverage") as executor,
         open_teacher("refine", options, options.files, max(1, options.sampling)) as teacher,
     ):
         debugging = Debugging(teacher, executor, loaded, settings, window=2 * options.concurrency)

@@ -17,21 +17,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fgit_cli.core import fences, fields
 from fgit_cli.core.equivalence import response_reason
 from fgit_cli.core.similarity import Candidate, changed_lines, edit_distance, edit_similarity, ranked
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
-from fgit_cli.options import FilterOptions, PairFieldOptions, cores, option, workers_option
+from fgit_cli.options import EXECUTION, ExecutionOptions, FilterOptions, PairFieldOptions, option
+from fgit_cli.stages.by_tests import open_executor, why_not_correct, why_not_wrong
 from fgit_cli.stages.running import Tally, run_filter
 
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
-
-Isolation = Literal["auto", "namespaces", "landlock+seccomp", "container", "none"]
-Profile = Literal["pure", "open"]
 
 EDIT = "edit"
 WINDOW_CHARACTERS = 2_000_000  # a window ends early above this, so that memory is bounded by more than a count
@@ -47,7 +45,7 @@ Scorer = Callable[[Sequence[tuple[str, str]]], list[float]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(FilterOptions, PairFieldOptions):
+class Options(FilterOptions, PairFieldOptions, ExecutionOptions):
     """Options of `fgit select`."""
 
     by: str = option(
@@ -77,20 +75,8 @@ class Options(FilterOptions, PairFieldOptions):
         False, "Keep `variants`, each with its `similarity` or the `reason` it was left out for."
     )
     execute: bool = option(
-        False,
-        "Run the tests of records that have any; keep a variant only if it fails them twice.",
-        panel="Running the tests",
+        False, "Run the tests of records that have any; keep a variant only if it fails them twice.", panel=EXECUTION
     )
-    time_limit: float = option(
-        10.0, "Time for code and tests together.", unit="seconds", minimum=0.1, panel="Running the tests"
-    )
-    isolation: Isolation = option(
-        "auto", "The sandbox; auto takes the strongest that works here.", panel="Running the tests"
-    )
-    profile: Profile = option(
-        "pure", "pure: no processes, no network; open: both inside the sandbox.", panel="Running the tests"
-    )
-    workers: int | None = workers_option("Programs run at a time", panel="Running the tests")
     window: int = option(
         256, "Records scored together.", unit="records", minimum=1, source="our choice", recorded=False
     )
@@ -216,8 +202,6 @@ def score_all(window: list[Item], tally: Tally, score: Scorer, options: Options)
 
 def execute(item: Item, executor: "Executor", options: Options) -> None:
     """Run the tests on the variants by nearness, until one is shown wrong; on all with --keep-variants."""
-    from fgit_cli.stages.by_tests import why_not_correct, why_not_wrong
-
     candidates = item.by_nearness()
     if item.tests is None or not candidates:
         return
@@ -294,9 +278,7 @@ def sandbox(options: Options) -> "Iterator[Executor | None]":
     if not options.execute:
         yield None
         return
-    from fgit_cli.executor import Executor
-
-    with Executor(options.isolation, options.workers or cores(), options.profile) as executor:
+    with open_executor(options) as executor:
         yield executor
 
 

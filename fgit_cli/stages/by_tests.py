@@ -1,44 +1,60 @@
-"""Whether a record's own tests show a variant to be wrong, in the executor's sandbox.
+"""Judges a variant by its record's own tests, in the executor's sandbox: the one place where that is decided.
 
-A variant is wrong only if it fails twice: a test that fails now and then shows nothing. What runs out of time or
-memory, or could not be run, shows nothing either.
+The tests judge only where the correct response passes them. A variant is wrong only if it then fails them twice: a test
+that fails now and then shows nothing, and neither does what runs out of time or memory or could not be run.
 """
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from fgit_cli.executor import Outcome
+from fgit_cli.options import ExecutionOptions
+
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor, Outcome
 
 CORRECT_FAILS = "the correct response fails its own tests"
+UNTESTED = "untested"  # in a variant's origin: its record has no tests, so that nothing shows it to be wrong
+FAILED = "fails its record's tests"
+SOMETIMES = "fails the tests only sometimes"
+WRONG = ("fail", "error")  # an assertion failed, or the code or the tests raised
 REASONS = {
     "pass": "passes the tests",
     "timeout": "runs out of time",
     "memory": "runs out of memory",
     "infra": "could not be run",
 }
-SOMETIMES = "fails the tests only sometimes"
-WRONG = ("fail", "error")  # an assertion failed, or the code or the tests raised
 
 
-class Runner(Protocol):
-    """The part of the executor that is used here."""
+def open_executor(options: ExecutionOptions, *preload: str) -> "Executor":
+    """The sandbox of the options, a context manager; `preload` are modules that the code imports."""
+    from fgit_cli.executor import Executor
 
-    def run_script(self, code: str, tests: str = "", limit: float = 10.0) -> Outcome: ...
+    return Executor(options.isolation, options.processes, options.profile, preload=("numpy", *preload))
 
 
-def why_not_correct(runner: Runner, code: str, tests: str, limit: float) -> str | None:
+def why_not_correct(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
     """None when the correct code passes its tests within `limit` seconds, else why the tests cannot judge."""
-    status = runner.run_script(code, tests, limit).status
+    status = executor.run_script(code, tests, limit).status
     if status == "pass":
         return None
     return REASONS["infra"] if status == "infra" else CORRECT_FAILS
 
 
-def why_not_wrong(runner: Runner, code: str, tests: str, limit: float) -> str | None:
+def why_not_wrong(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
     """None when the variant fails its tests twice, else the reason why it is not shown to be wrong."""
-    status = runner.run_script(code, tests, limit).status
+    status = executor.run_script(code, tests, limit).status
     if status not in WRONG:
         return REASONS[status]
-    again = runner.run_script(code, tests, limit).status
-    if again in WRONG:
+    return why_not_wrong_again(executor, code, tests, limit)
+
+
+def why_not_wrong_again(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
+    """The same of code that has failed its tests once already."""
+    status = executor.run_script(code, tests, limit).status
+    if status in WRONG:
         return None
-    return SOMETIMES if again == "pass" else REASONS[again]
+    return SOMETIMES if status == "pass" else REASONS[status]
+
+
+def said(outcome: "Outcome") -> str:
+    """The error as a person is shown it: type and message on one line."""
+    return f"{outcome.error_type}: {outcome.message}".strip(": ") or outcome.status

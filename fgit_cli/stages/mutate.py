@@ -4,16 +4,18 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fgit_cli.core import answers, fences, fields, variants
 from fgit_cli.core.mutants import Change, evenly, no_fault, usual
 from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
-from fgit_cli.executor import Executor
 from fgit_cli.prompts import Prompt
+from fgit_cli.stages import by_tests
 from fgit_cli.stages.running import Tally
-from fgit_cli.stages.verdicts import not_wrong
+
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor
 
 Heart = Callable[[Iterable["Item"], Tally], Iterator[dict[str, Any]]]
 
@@ -51,15 +53,23 @@ class Made:
         self._count(f"variants left out: {reason}")
         return reason
 
-    def filter(self, executor: Executor, tests: str, limit: float) -> None:
-        """Keep the variants that fail the tests, twice."""
+    def judge(self, executor: "Executor", correct: str, tests: str, limit: float) -> None:
+        """Keep the variants that the tests show to be wrong; none where the `correct` code fails the tests itself."""
+        if not self.variants:
+            return
+        if why := by_tests.why_not_correct(executor, correct, tests, limit):
+            for _ in self.variants:
+                self.refuse(why)
+            self.variants = []
+            return
         codes = [fences.code(variant["text"]) for variant in self.variants]
-        reasons = executor.imap(lambda code: not_wrong(executor, code, tests, limit), codes)
+        reasons = executor.imap(lambda code: by_tests.why_not_wrong(executor, code, tests, limit), codes)
         kept = []
         for variant, reason in zip(self.variants, reasons, strict=True):
             if reason:
                 self.refuse(reason)
             else:
+                variant["origin"]["judged"] = by_tests.FAILED
                 kept.append(variant)
         self.variants = kept
 
@@ -90,7 +100,7 @@ class Asking:
     def read(self, item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> str | None:
         """Add the answer to the record's variants; the reason where it is none."""
         if completion.finish_reason == "length":
-            return made.refuse("cut at --max-tokens")
+            return made.refuse("cut at --max-new-tokens")
         try:
             parsed = answers.variant(completion.text, item.correct, self.scope)
         except answers.Unusable as error:
@@ -121,11 +131,11 @@ def teacher_heart(teacher: Teacher, asking: Asking) -> Heart:
     return heart
 
 
-def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: Executor, limit: float) -> Heart:
+def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "Executor", limit: float) -> Heart:
     """The filter that keeps the student's own faults: answers to the instruction that fail the record's tests.
 
-    `teacher` is here the model to be tuned. Without tests an answer counts where its code differs from the correct
-    code in more than names, formatting and comments.
+    `teacher` is here the model to be tuned. Where a record has no tests, an answer counts as wrong if its code differs
+    from the correct code in more than names, formatting and comments; its origin says that it is untested.
     """
 
     def request(item: Item) -> Request:
@@ -140,7 +150,7 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: E
             made = Made(tally.count)
             for index, completion in enumerate(answer):
                 if completion.finish_reason == "length":
-                    made.refuse("cut at --max-tokens")
+                    made.refuse("cut at --max-new-tokens")
                     continue
                 try:
                     parsed = answers.variant(completion.text, item.correct, scope, hinting=False)
@@ -150,7 +160,11 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: E
                 made.add(parsed.text, parsed.changes, made_by(teacher, "student", index))
             tests = fields.tests(item.record)
             if tests is not None:
-                made.filter(executor, tests, limit)
+                made.judge(executor, fences.code(item.correct), tests, limit)
+            else:
+                for variant in made.variants:
+                    variant["origin"]["judged"] = by_tests.UNTESTED
+                    tally.count("variants untested, for their records have no tests")
             yield from made.record(item.record, tally)
         count_found(teacher, tally)
 

@@ -8,16 +8,18 @@ import dataclasses
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli.core import codeflow, equivalence, fields
 from fgit_cli.core.answers import Unusable
 from fgit_cli.engines.generation import Answer, Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
-from fgit_cli.executor import Executor, Outcome, decode
 from fgit_cli.prompts import Prompt
+from fgit_cli.stages.by_tests import WRONG, said, why_not_correct, why_not_wrong_again
 from fgit_cli.stages.running import Tally
-from fgit_cli.stages.verdicts import WRONG, said
+
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor, Outcome
 
 Negative = Literal["random", "first", "last"]
 
@@ -77,7 +79,7 @@ class Debugging:
     """The heart of `fgit refine`."""
 
     def __init__(
-        self, teacher: Teacher, executor: Executor, prompts: dict[str, Prompt], settings: Settings, window: int
+        self, teacher: Teacher, executor: "Executor", prompts: dict[str, Prompt], settings: Settings, window: int
     ) -> None:
         """`prompts`: `write`, `fix` and `judge`. `window`: records that go through the rounds together."""
         self.teacher, self.executor, self.prompts, self.settings = teacher, executor, prompts, settings
@@ -191,6 +193,9 @@ class Debugging:
         if not negatives:
             case.refused = "no failing version that differs in logic" if len(case.attempts) > 1 else "passed at once"
             return None
+        if why := why_not_correct(self.executor, correct, case.tests, self.settings.limit):
+            case.refused = f"not the same twice: {why}"
+            return None
         share = self._coverage(correct, case.tests)
         if share < self.settings.min_coverage:
             case.refused = "the tests cover too little (--min-coverage)"
@@ -219,15 +224,19 @@ class Debugging:
         return pair
 
     def _negatives(self, case: Case, correct: str) -> list[int]:
-        """Attempts that fail (no timeout, no memory) and differ from the correct version in more than looks."""
+        """Attempts that fail twice (no timeout, no memory) and differ from the correct version in more than looks."""
         return [
             i
             for i, attempt in enumerate(case.attempts[:-1])
-            if attempt.status in WRONG and equivalence.reason(correct, attempt.code, "python") is None
+            if attempt.status in WRONG
+            and equivalence.reason(correct, attempt.code, "python") is None
+            and why_not_wrong_again(self.executor, attempt.code, case.tests, self.settings.limit) is None
         ]
 
     def _coverage(self, code: str, tests: str) -> float:
         """Share of the code's executable lines that the tests reach, by coverage.py (the paper's equation 9)."""
+        from fgit_cli.executor import decode
+
         program = codeflow.coverage_program(code, tests)
         outcome = self.executor.run_script("", program, limit=10 * self.settings.limit)
         wanted = codeflow.executable_lines(code)
@@ -255,11 +264,11 @@ class Debugging:
 
 def _whole(completion: Completion) -> str:
     if completion.finish_reason == "length":
-        raise Unusable("cut at --max-tokens")
+        raise Unusable("cut at --max-new-tokens")
     return completion.text
 
 
-def _error(outcome: Outcome) -> str:
+def _error(outcome: "Outcome") -> str:
     if outcome.status == "pass":
         return ""
     if outcome.status == "timeout":

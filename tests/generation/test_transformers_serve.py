@@ -62,7 +62,7 @@ def url(models):
 
 def test_the_same_teacher_in_process(fgit, models):
     rows = lines([{"id": str(i), "instruction": f"Add one. ({i})", "response": CODE} for i in range(2)])
-    words = ["--model", models / "sampled", "--prompt-file", models / "prompt.md", "--max-tokens", "40"]
+    words = ["--model", models / "sampled", "--prompt-file", models / "prompt.md", "--max-new-tokens", "40"]
     ran = fgit("mutate", "--engine", "transformers", *words, stdin=rows)
     assert ran.code == 0, ran.err
     origins = [v["origin"] for line in ran.out.splitlines() for v in json.loads(line)["variants"]]
@@ -72,7 +72,7 @@ def test_the_same_teacher_in_process(fgit, models):
 
 def test_a_teacher_behind_transformers_serve(fgit, url, models):
     rows = lines([{"id": str(i), "instruction": f"Add one. ({i})", "response": CODE} for i in range(3)])
-    words = ["--base-url", url, "--prompt-file", models / "prompt.md", "--max-tokens", "40", "--concurrency", "2"]
+    words = ["--base-url", url, "--prompt-file", models / "prompt.md", "--max-new-tokens", "40", "--concurrency", "2"]
     ran = fgit("mutate", "--model", models / "sampled", *words, stdin=rows)
     assert ran.code == 0, ran.err
     assert "refused repetition_penalty" in ran.err

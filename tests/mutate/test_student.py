@@ -38,8 +38,35 @@ def test_an_answer_that_passes_the_tests_is_left_out(student):
 
 def test_a_timeout_is_no_verdict(student):
     endless = WRONG.replace("return number - 1", "while True: pass")
-    ran = student(endless, "--test-limit", "0.5", tests="assert add(1) == 2\n")
-    assert "undecided by the tests: timeout" in ran.err
+    ran = student(endless, "--time-limit", "0.5", tests="assert add(1) == 2\n")
+    assert "no variant: runs out of time" in ran.err
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert False\n",
+        "assert add(1) == 3\n",
+        "assert sub(1) == 0\n",
+        "import no_such_package\nassert add(1) == 2\n",
+        "assert add(1) ==\n",
+        "while True: pass\n",
+    ],
+)
+@pytest.mark.parametrize("answer", [WRONG, WRONG.replace("return number - 1", "number += 1\n    return number")])
+def test_tests_that_the_correct_response_fails_show_nothing_to_be_wrong(student, tests, answer):
+    ran = student(answer, "--time-limit", "0.5", tests=tests)
+    assert ran.out == ""
+    assert "no variant: the correct response fails its own tests" in ran.err
+
+
+def test_what_no_test_has_judged_says_so(student):
+    judged = student(WRONG, tests="assert add(1) == 2\n")
+    assert json.loads(judged.out)["variants"][0]["origin"]["judged"] == "fails its record's tests"
+    assert "untested" not in judged.err
+    untested = student(WRONG)
+    assert json.loads(untested.out)["variants"][0]["origin"]["judged"] == "untested"
+    assert "1 variants untested, for their records have no tests" in untested.err
 
 
 def test_without_tests_what_differs_in_code_counts_and_a_rename_does_not(student):

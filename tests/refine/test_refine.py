@@ -1,8 +1,13 @@
 """`fgit refine` against a scripted teacher that fails, repairs, gives up, and cheats in its tests."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+
+from fgit_cli.engines.generation import Sampling
+from fgit_cli.executor import Outcome
+from fgit_cli.stages.refine import Case, Debugging, Settings
 
 pytest.importorskip("coverage")
 
@@ -59,7 +64,7 @@ def refine(served, fgit, tmp_path):
         rows = "".join(json.dumps({"instruction": f"The largest of a list. {m}", "kept": 1}) + "\n" for m in markers)
         url = served(script=script, **how).url
         ran = fgit(
-            "refine", "--base-url", url, "--rejects", "rejects.jsonl", "--test-limit", "2", *words, stdin=rows
+            "refine", "--base-url", url, "--rejects", "rejects.jsonl", "--time-limit", "2", *words, stdin=rows
         )  # fmt: skip
         path = tmp_path / "rejects.jsonl"
         left = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -138,3 +143,36 @@ def test_the_dialogue_shows_the_error_and_is_not_asked_twice(refine, fgit, tmp_p
     again, _, _ = refine(["[repairs]"], script={"nothing": []})
     assert again.code == 0, again.err
     assert again.out == first.out
+
+
+class Moody:
+    """Stands for the executor: each program answers as its list says, the last answer again and again."""
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def run_script(self, code, tests="", limit=10.0):
+        given = self.answers[code]
+        return Outcome(given.pop(0) if len(given) > 1 else given[0], "AssertionError", "no", stage="tests")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "refused"),
+    [
+        (["fail"], ["pass"], ""),
+        (["fail", "pass"], ["pass"], "no failing version that differs in logic"),
+        (["fail", "timeout"], ["pass"], "no failing version that differs in logic"),
+        (["fail"], ["pass", "fail"], "not the same twice: the correct response fails its own tests"),
+    ],
+)
+def test_a_version_that_fails_or_passes_only_once_shows_nothing(wrong, right, refused):
+    settings = Settings(iterations=1, sampling=0, negative="last", limit=1, min_coverage=0, judge=False, seed=0)
+    executor = Moody({SMALLEST: wrong, RIGHT: right, "": ["fail"]})
+    teacher = SimpleNamespace(sampling=Sampling(), engine=SimpleNamespace(describe=dict), durable=None, progress=None)
+    debugging = Debugging(teacher, executor, {}, settings, window=1)
+    case = Case({"instruction": "x"}, [], "x", tests=TESTS)
+    for code in (SMALLEST, RIGHT):
+        debugging._try(case, code)
+    pair = debugging._pair(case)
+    assert case.refused == refused
+    assert bool(pair) == (not refused)

@@ -74,7 +74,7 @@ class TeacherOptions(WorkDirOptions):
         minimum=0.01,
         panel=PANEL,
     )
-    max_tokens: int = option(
+    max_new_tokens: int = option(
         2048, "Longest answer; one that is cut is refused.", unit="tokens", source="our choice", minimum=1, panel=PANEL
     )
     seed: int = option(0, "Seed of sampling and of every draw.", minimum=0, panel=PANEL)
@@ -99,7 +99,7 @@ def sampling(options: TeacherOptions, answers: int) -> Sampling:
         top_p=options.top_p,
         top_k=options.top_k,
         repetition_penalty=options.repetition_penalty,
-        max_tokens=options.max_tokens,
+        max_tokens=options.max_new_tokens,
         seed=options.seed,
     )
 
