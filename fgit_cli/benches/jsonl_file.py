@@ -1,16 +1,18 @@
 """Any benchmark in a file: JSON lines of `{task_id, prompt, entry_point, tests}`, the tests Python run after the code.
 
 `test` with `entry_point` (the original HumanEval) and `test_list` (the original MBPP) serve as tests too, see
-fgit_cli/core/fields.py. Code and tests share a process, so a solution that means to can forge its verdict.
+fgit_cli/core/fields.py; fgit_cli/core/written_tests.py runs them in whatever style they are written.
+
+Code and tests share a process, so a solution that means to can forge its verdict.
 """
 
 from pathlib import Path
 
 from fgit_cli.benches import evalplus_data, prompts
 from fgit_cli.benches.bench import Bench, Checked, Failure, Task
-from fgit_cli.core import fields
+from fgit_cli.core import fields, written_tests
 from fgit_cli.errors import InputError
-from fgit_cli.executor import Executor
+from fgit_cli.executor import Executor, decode
 
 TIME_LIMIT = 10.0  # seconds for code and tests together; our choice
 
@@ -32,9 +34,11 @@ class JsonlBench(Bench):
                 raise InputError(f"task {row['task_id']}: {error.message}", str(path)) from None
             if tests is None:
                 raise InputError(f"task {row['task_id']} has no tests; give `tests`, `test` or `test_list`", str(path))
+            if not written_tests.can_fail(tests):
+                raise InputError(f"task {row['task_id']}: {written_tests.ASSERT_NOTHING}", str(path))
             task = Task(str(row["task_id"]), prompt, row.get("entry_point") or "", row)
             self.tasks[task.task_id] = task
-            self._tests[task.task_id] = tests
+            self._tests[task.task_id] = written_tests.script(tests)
 
     def chat(self, task: Task) -> list[dict[str, str]]:
         return prompts.chat(task.prompt)
@@ -51,8 +55,11 @@ class JsonlBench(Bench):
 
     def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         outcome = executor.run_script(solution, self._tests[task.task_id], limit=TIME_LIMIT)
-        failure = None if outcome.status == "pass" else Failure(outcome.error_type or outcome.status, outcome.message)
-        return Checked(outcome.status, None, failure, outcome.seconds)
+        if outcome.status != "pass":
+            failure = Failure(outcome.error_type or outcome.status, outcome.message)
+            return Checked(outcome.status, None, failure, outcome.seconds)
+        why = written_tests.no_test(decode(outcome.report) if outcome.report else None)
+        return Checked("error" if why else "pass", None, Failure("NoTest", why) if why else None, outcome.seconds)
 
 
 def load(file: str) -> JsonlBench:

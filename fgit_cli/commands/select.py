@@ -25,7 +25,7 @@ from fgit_cli.core.similarity import Candidate, changed_lines, edit_distance, ed
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.options import EXECUTION, ExecutionOptions, FilterOptions, PairFieldOptions, option
-from fgit_cli.stages.by_tests import open_executor, why_not_correct, why_not_wrong
+from fgit_cli.stages.by_tests import NoTest, open_executor, why_not_correct, why_not_wrong
 from fgit_cli.stages.running import Tally, run_filter
 
 if TYPE_CHECKING:
@@ -173,8 +173,9 @@ def select(
             untested = sum(item.tests is None for item in window)
             if untested:
                 tally.count("records without tests, not run", untested)
-            for _ in executor.imap(lambda item: execute(item, executor, options), window):
-                pass
+            for why in executor.imap(lambda item: execute(item, executor, options), window):
+                if why:
+                    tally.count(f"records not run: {why}")
         for item in window:
             chosen = choose(item, tally, options)
             if chosen is not None:
@@ -200,18 +201,25 @@ def score_all(window: list[Item], tally: Tally, score: Scorer, options: Options)
             item.reasons[i] = TOO_FAR
 
 
-def execute(item: Item, executor: "Executor", options: Options) -> None:
-    """Run the tests on the variants by nearness, until one is shown wrong; on all with --keep-variants."""
+def execute(item: Item, executor: "Executor", options: Options) -> str | None:
+    """Run the tests on the variants by nearness, until one is shown wrong; on all with --keep-variants.
+
+    Why the record's tests are none, where that is so.
+    """
     candidates = item.by_nearness()
     if item.tests is None or not candidates:
-        return
-    item.refusal = why_not_correct(executor, item.code, item.tests, options.time_limit)
+        return None
+    try:
+        item.refusal = why_not_correct(executor, item.code, item.tests, options.time_limit)
+    except NoTest as why:
+        return str(why)
     for candidate in candidates if item.refusal is None else ():
-        why = why_not_wrong(executor, item.codes[candidate.place], item.tests, options.time_limit)
-        if why is not None:
-            item.reasons[candidate.place] = why
+        why_not = why_not_wrong(executor, item.codes[candidate.place], item.tests, options.time_limit)
+        if why_not is not None:
+            item.reasons[candidate.place] = why_not
         elif not options.keep_variants:
             break
+    return None
 
 
 def windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -6,11 +6,13 @@ a teacher may write tests that cannot fail.
 """
 
 import ast
+import sys
 from types import CodeType
 
 from fgit_cli.core.answers import Unusable
 from fgit_cli.core.languages import python_tree
 from fgit_cli.core.variants import code_blocks
+from fgit_cli.core.written_tests import can_fail
 
 
 def code_and_tests(answer: str) -> tuple[str, str]:
@@ -21,7 +23,7 @@ def code_and_tests(answer: str) -> tuple[str, str]:
     blocks = [b.code for b in code_blocks(answer) if b.fenced and b.language in ("python", "")]
     if not blocks:
         raise Unusable("no code in the answer")
-    asserting = [i for i, code in enumerate(blocks) if i and _asserts(code)]
+    asserting = [i for i, code in enumerate(blocks) if i and can_fail(code)]
     if not asserting:
         raise Unusable("no tests in the answer")
     return _valid(blocks[0]), runnable(blocks[asserting[-1]], blocks[0])
@@ -51,7 +53,7 @@ def runnable(tests: str, code: str) -> str:
     body = [s for s in body if not (isinstance(s, ast.Assert) and not _names(s) & _reached(body, own))]
     calls = [c for s in body for c in _calls(s)]
     module = ast.Module(body, [])
-    if not (_asserts(module) and _names(module) & own):
+    if not (can_fail(ast.unparse(module)) and _names(module) & own):
         raise Unusable("trivial tests")
     lines = [ast.get_source_segment(tests, s, padded=True) or "" for s in body]
     decorated = [_with_decorators(tests, s, text) for s, text in zip(body, lines, strict=True)]
@@ -117,11 +119,10 @@ def coverage_program(code: str, tests: str) -> str:
     """A program that runs both under coverage.py and leaves the code's executed lines in `__report__`."""
     return f"""import coverage
 _measured = coverage.Coverage(data_file=None, include=["/solution.py"])
-_names = {{"__name__": "__main__"}}
 _measured.start()
 try:
-    exec(compile({code!r}, "/solution.py", "exec"), _names)
-    exec(compile({tests!r}, "/tests.py", "exec"), _names)
+    exec(compile({code!r}, "/solution.py", "exec"), globals())
+    exec(compile({tests!r}, "/tests.py", "exec"), globals())
 finally:
     _measured.stop()
 __report__ = sorted(_measured.get_data().lines("/solution.py") or [])
@@ -137,16 +138,6 @@ def _valid(code: str) -> str:
     if python_tree(code) is not None and not _defined(python_tree(code)):
         raise Unusable("the code defines nothing that could be tested")
     return code
-
-
-def _asserts(code: str | ast.AST) -> bool:
-    tree = python_tree(code) if isinstance(code, str) else code
-    if tree is None:
-        return "assert" in str(code)
-    return any(
-        isinstance(n, ast.Assert) or (isinstance(n, ast.Attribute) and n.attr.startswith("assert"))
-        for n in ast.walk(tree)
-    )
 
 
 def _defined(tree: ast.Module | None) -> set[str]:
@@ -180,7 +171,10 @@ def _reached(body: list[ast.stmt], own: set[str]) -> set[str]:
 
 
 def _imports_code(s: ast.stmt, own: set[str]) -> bool:
-    return isinstance(s, ast.ImportFrom) and (s.level > 0 or any(a.name in own or a.name == "*" for a in s.names))
+    if not isinstance(s, ast.ImportFrom):
+        return False
+    library = (s.module or "").partition(".")[0] in sys.stdlib_module_names
+    return s.level > 0 or any(a.name in own or (a.name == "*" and not library) for a in s.names)
 
 
 def _runs_unittest(s: ast.stmt) -> bool:

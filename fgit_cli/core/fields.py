@@ -4,9 +4,11 @@ The first field present in the listed order counts; null counts as absent. An ov
 standard field, and is written there, so that later stages need no option.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
+from fgit_cli.core import fences
 from fgit_cli.errors import InputError
 
 INSTRUCTION = ("instruction", "problem", "prompt", "question", "query", "text", "messages")
@@ -22,6 +24,7 @@ RESPONSE = (
     "messages",
 )
 INCORRECT = ("incorrect", "rejected", "buggy_solution")
+TESTS = ("tests", "test", "test_list", "unit_tests", "test_cases")
 COMPLETED = ("canonical_solution", "buggy_solution")  # with `prompt`, the code is their concatenation
 
 Turn = dict[str, str]
@@ -83,18 +86,44 @@ def incorrect(record: dict[str, Any]) -> str | None:
 
 
 def tests(record: dict[str, Any]) -> str | None:
-    """Python that is run after the code and raises when the code is wrong; None where the record has no tests."""
-    if record.get("tests") is not None:
-        return _text(record, "tests")
-    if record.get("test") is not None and record.get("entry_point") is not None:
-        return f"{_text(record, 'test')}\n\ncheck({_text(record, 'entry_point')})\n"
-    listed = record.get("test_list")
-    if listed is not None:
-        if not isinstance(listed, list) or not all(isinstance(t, str) for t in listed):
-            raise InputError("field `test_list` is not a list of texts")
-        setup = record.get("test_setup_code") or ""
-        return "\n".join([setup, *listed] if setup else listed) + "\n"
+    """The tests as a text in whatever style (core/written_tests.py runs it); None where the record has none.
+
+    A list of texts, or a JSON list in a text, is one text; fences are left out. Raises InputError for anything else.
+    """
+    test, entry_point = record.get("test"), record.get("entry_point")
+    for name in TESTS:
+        if record.get(name) is None:
+            continue
+        if name == "test" and entry_point is not None and "def check(" in _text(record, "test"):
+            return f"{test}\n\ncheck({_text(record, 'entry_point')})\n"
+        listed = _listed(record, name)
+        if name == "test_list" and record.get("test_setup_code"):
+            listed = [_text(record, "test_setup_code"), *listed]
+        return "\n".join(map(_unfenced, listed)) + ("\n" if len(listed) > 1 or name == "test_list" else "")
     return None
+
+
+def _listed(record: dict[str, Any], name: str) -> list[str]:
+    """The texts of a field that holds one, or a list of them, as JSON or not."""
+    value = record[name]
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = [value]  # Python that begins with a list
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        inside = f"{_kind(value[0])}s" if isinstance(value, list) and value else _kind(value)
+        raise InputError(
+            f"field `{name}` is neither a text nor a list of texts ({inside}); write the tests as Python, such as "
+            '"assert f(1) == 2"'
+        )
+    return value
+
+
+def _unfenced(text: str) -> str:
+    return fences.code(text) if any(block.fenced for block in fences.blocks(text)) else text
 
 
 def identify(record: dict[str, Any]) -> None:

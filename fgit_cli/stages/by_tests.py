@@ -6,12 +6,14 @@ that fails now and then shows nothing, and neither does what runs out of time or
 
 from typing import TYPE_CHECKING
 
+from fgit_cli.core import written_tests
 from fgit_cli.options import ExecutionOptions
 
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor, Outcome
 
 CORRECT_FAILS = "the correct response fails its own tests"
+NOT_INSTALLED = f"{CORRECT_FAILS}, which need a package that is not installed"
 UNTESTED = "untested"  # in a variant's origin: its record has no tests, so that nothing shows it to be wrong
 FAILED = "fails its record's tests"
 SOMETIMES = "fails the tests only sometimes"
@@ -31,17 +33,30 @@ def open_executor(options: ExecutionOptions, *preload: str) -> "Executor":
     return Executor(options.isolation, options.processes, options.profile, preload=("numpy", *preload))
 
 
+class NoTest(Exception):
+    """Tests that the correct code passes, and that test nothing; the message says why."""
+
+
 def why_not_correct(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
-    """None when the correct code passes its tests within `limit` seconds, else why the tests cannot judge."""
-    status = executor.run_script(code, tests, limit).status
-    if status == "pass":
+    """None when the correct code passes its tests within `limit` seconds, else why the tests cannot judge.
+
+    Raises NoTest where they pass without having tested it.
+    """
+    from fgit_cli.executor import decode
+
+    outcome = executor.run_script(code, written_tests.script(tests), limit)
+    if outcome.status == "pass":
+        if why := written_tests.no_test(decode(outcome.report) if outcome.report else None):
+            raise NoTest(why)
         return None
-    return REASONS["infra"] if status == "infra" else CORRECT_FAILS
+    if outcome.stage == "tests" and outcome.error_type == "ModuleNotFoundError":
+        return NOT_INSTALLED
+    return REASONS["infra"] if outcome.status == "infra" else CORRECT_FAILS
 
 
 def why_not_wrong(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
     """None when the variant fails its tests twice, else the reason why it is not shown to be wrong."""
-    status = executor.run_script(code, tests, limit).status
+    status = executor.run_script(code, written_tests.script(tests), limit).status
     if status not in WRONG:
         return REASONS[status]
     return why_not_wrong_again(executor, code, tests, limit)
@@ -49,7 +64,7 @@ def why_not_wrong(executor: "Executor", code: str, tests: str, limit: float) -> 
 
 def why_not_wrong_again(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
     """The same of code that has failed its tests once already."""
-    status = executor.run_script(code, tests, limit).status
+    status = executor.run_script(code, written_tests.script(tests), limit).status
     if status in WRONG:
         return None
     return SOMETIMES if status == "pass" else REASONS[status]

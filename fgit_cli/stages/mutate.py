@@ -159,12 +159,15 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "
                     continue
                 made.add(parsed.text, parsed.changes, made_by(teacher, "student", index))
             tests = fields.tests(item.record)
-            if tests is not None:
-                made.judge(executor, fences.code(item.correct), tests, limit)
-            else:
-                for variant in made.variants:
-                    variant["origin"]["judged"] = by_tests.UNTESTED
-                    tally.count("variants untested, for their records have no tests")
+            why = "their records have no tests" if tests is None else ""
+            try:
+                if tests is not None:
+                    made.judge(executor, fences.code(item.correct), tests, limit)
+            except by_tests.NoTest as said:
+                why = str(said)
+            for variant in made.variants if why else ():
+                variant["origin"]["judged"] = by_tests.UNTESTED
+                tally.count(f"variants untested, for {why}")
             yield from made.record(item.record, tally)
         count_found(teacher, tally)
 

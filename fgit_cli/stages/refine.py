@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli.core import codeflow, equivalence, fields
 from fgit_cli.core.answers import Unusable
+from fgit_cli.core.written_tests import script
 from fgit_cli.engines.generation import Answer, Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
 from fgit_cli.prompts import Prompt
-from fgit_cli.stages.by_tests import WRONG, said, why_not_correct, why_not_wrong_again
+from fgit_cli.stages.by_tests import WRONG, NoTest, said, why_not_correct, why_not_wrong_again
 from fgit_cli.stages.running import Tally
 
 if TYPE_CHECKING:
@@ -154,11 +155,11 @@ class Debugging:
             empty = codeflow.gutted(code)
         except Unusable:
             return ""  # the code does not parse: it fails any test
-        passed = self.executor.run_script(empty, tests, limit=self.settings.limit).status == "pass"
+        passed = self.executor.run_script(empty, script(tests), limit=self.settings.limit).status == "pass"
         return "trivial tests: they pass when the functions are empty" if passed else ""
 
     def _try(self, case: Case, code: str) -> None:
-        outcome = self.executor.run_script(code, codeflow.telling(case.tests), limit=self.settings.limit)
+        outcome = self.executor.run_script(code, script(codeflow.telling(case.tests)), limit=self.settings.limit)
         case.attempts.append(Attempt(code, outcome.status, _error(outcome)))
         if outcome.status == "infra":
             case.refused, case.detail = "the sandbox failed", said(outcome)
@@ -193,8 +194,12 @@ class Debugging:
         if not negatives:
             case.refused = "no failing version that differs in logic" if len(case.attempts) > 1 else "passed at once"
             return None
-        if why := why_not_correct(self.executor, correct, case.tests, self.settings.limit):
-            case.refused = f"not the same twice: {why}"
+        try:
+            if why := why_not_correct(self.executor, correct, case.tests, self.settings.limit):
+                case.refused = f"not the same twice: {why}"
+                return None
+        except NoTest as said_nothing:
+            case.refused = str(said_nothing)
             return None
         share = self._coverage(correct, case.tests)
         if share < self.settings.min_coverage:
@@ -237,7 +242,7 @@ class Debugging:
         """Share of the code's executable lines that the tests reach, by coverage.py (the paper's equation 9)."""
         from fgit_cli.executor import decode
 
-        program = codeflow.coverage_program(code, tests)
+        program = codeflow.coverage_program(code, script(tests))
         outcome = self.executor.run_script("", program, limit=10 * self.settings.limit)
         wanted = codeflow.executable_lines(code)
         if outcome.status != "pass" or not outcome.report or not wanted:
