@@ -7,32 +7,47 @@ export FGIT_TEST_DATA ?= $(wildcard $(abspath ../shared/data))
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help install demo test soak lint format completions docs smoke student lab recipes dist clean
+.PHONY: help install demo test soak lint format completions docs smoke student lab recipes wheel wheel-check core-check test-oldest constraints clean
 
 help:
 	@echo "make demo         the whole chain on a small student, every command shown"
 	@echo "make test         all tests that belong to a change (under 12 minutes on 2 cores after installation)"
 	@echo "make soak         the long ones: load, leaks, kills"
 	@echo "make smoke        the chain on a handful of records in under a minute: what a user's CI would run"
+	@echo "make wheel        wheel and sdist, in dist/"
+	@echo "make wheel-check  the wheel installed outside this folder and used there, as root and as an ordinary user"
+	@echo "make core-check   the wheel without extras: every command works or names its extra"
+	@echo "make test-oldest  the fast tests with the lowest versions that pyproject.toml allows"
+	@echo "make constraints  constraints.txt from what is installed here"
 	@echo "make lint         ruff, format, types      make format   put the format right"
 	@echo "make lab          the papers in miniature, lab/RESULTS.md (hours; resumable)"
 	@echo "make docs         help texts into the README     make completions   shell completions"
 
 install: $(VENV)/.installed
 
-# torch first and alone, so that no other package's range chooses another one.
-$(VENV)/.installed: pyproject.toml
+# The exact versions of constraints.txt; users get ranges. torch comes first and alone, for it takes longest.
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+$(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fgit needs Python 3.11 or newer; set PYTHON=")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
+
+# What is installed here becomes what is tested: after an upgrade in $(VENV), and before the tests.
+constraints: install
+	@sed -n '/^#/p' constraints.txt > $(VENV)/constraints.txt
+	$(PIP) freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//; / @ /d' | sort --ignore-case >> $(VENV)/constraints.txt
+	cp $(VENV)/constraints.txt constraints.txt
 
 demo: install
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/fgit demo
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-oldest:
+	PYTHON=$(PYTHON) .ci/test-oldest
 
 soak: install
 	$(BIN)/python -m pytest -m soak
@@ -55,12 +70,18 @@ completions: install
 docs: install
 	$(BIN)/python docs/generate.py
 
-dist: install
-	$(BIN)/python -m pip install --quiet build
+wheel: install
+	rm -rf dist
 	$(BIN)/python -m build --outdir dist
 
+wheel-check: wheel
+	PYTHON=$(PYTHON) .ci/wheel-check dist
+
+core-check: wheel
+	PYTHON=$(PYTHON) .ci/core-check dist
+
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 # The mini student from scratch, in under an hour on 2 cores; RECIPE.md there says what it is.
 student: install

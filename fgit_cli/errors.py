@@ -1,4 +1,4 @@
-"""The ways to fail, and the table of exit codes. Imports nothing of fgit; may be imported anywhere.
+"""The ways to fail, and the table of exit codes. May be imported anywhere.
 
 | code | meaning |
 |---|---|
@@ -11,6 +11,8 @@
 
 A message is one line: the place, what is wrong, what to do. A traceback means a bug in fgit.
 """
+
+from fgit_cli import install
 
 INTERRUPTED = 130
 
@@ -60,5 +62,5 @@ class MissingExtra(UsageError):
     """A package of an extra is not installed; the message is the one line that brings it."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs packages that are not installed; run: pip install 'fgit[{extra}]'")
+        super().__init__(f"{what} needs packages that are not installed; {install.advice(extra)}")
         self.extra = extra

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from fgit_cli import install
 from fgit_cli.benches import bigcodebench_box, evalplus_data, ground_truth, prompts
 from fgit_cli.benches.bench import Bench, Checked, Failure, Task
 from fgit_cli.errors import UsageError
@@ -83,8 +84,8 @@ class BigCodeBench(Bench):
             by_library = Counter(name for lacks in missing.values() for name in lacks)
             named = ", ".join(f"{name} ({count})" for name, count in by_library.most_common())
             say(
-                f"{len(missing)} of {wanted} tasks need libraries that are missing: {named}; "
-                "pip install 'fgit[bigcodebench]' brings them"
+                f"{len(missing)} of {wanted} tasks need libraries that are missing: {named}; to have them, "
+                + install.advice("bigcodebench")
             )
             say(f"left out: {', '.join(task_id.rpartition('/')[2] for task_id in missing)}")
         tasks = self.usable

@@ -8,6 +8,7 @@ are within the noise of one run; lab/RESULTS.md has many.
 """
 
 import dataclasses
+import importlib.util
 import os
 import shlex
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from fgit_cli.errors import INTERRUPTED, EngineError, UsageError
+from fgit_cli.errors import INTERRUPTED, EngineError, MissingExtra, UsageError
 from fgit_cli.options import Common, option
 
 STUDENT = Path(__file__).parent.parent / "benches" / "mini" / "student"
@@ -61,6 +62,8 @@ def run(options: Options) -> None:
     folder = Path(options.folder)
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--folder {folder} is not empty; remove it or name another")
+    if not all(map(importlib.util.find_spec, ("torch", "transformers", "accelerate", "universalmutator"))):
+        raise MissingExtra("fgit demo", "mutate,train")
     if not STUDENT.is_dir():
         raise UsageError("the mini student is not in this installation; make it: python -m lab.make_student")
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import Any
 
-from fgit_cli import __version__
+from fgit_cli import __version__, install
 from fgit_cli.errors import UsageError
 from fgit_cli.options import Common, cores, option
 
@@ -99,9 +99,16 @@ def examine() -> dict[str, Any]:
         "cores": cores(),
         "core": {package: installed(package) for package in CORE},
         "extras": extras,
+        "strangers": strangers(),
         "gpus": [dataclasses.asdict(gpu) for gpu in gpus()],
         "isolation": isolation(),
     }
+
+
+def strangers() -> list[str]:
+    """Other distributions, with their versions, that install files of a package called fgit_cli."""
+    owners = importlib.metadata.packages_distributions().get("fgit_cli", [])
+    return sorted({f"{name} {installed(name)}" for name in owners if name != install.DISTRIBUTION})
 
 
 def isolation() -> str:
@@ -127,7 +134,7 @@ def run(options: Options) -> None:
         have = [f"{package} {version}" for package, version in facts["packages"].items() if version]
         if facts["missing"]:
             print(f"{extra:<12} missing {', '.join(facts['missing'])}; would enable: {facts['enables']}")
-            print(f"{'':<12} pip install 'fgit[{extra}]'")
+            print(f"{'':<12} {install.advice(extra)}")
         else:
             print(f"{extra:<12} {', '.join(have)}")
     for number, gpu in enumerate(found["gpus"]):
@@ -135,3 +142,7 @@ def run(options: Options) -> None:
     if not found["gpus"]:
         print("GPU          none found; training and generation run on the CPU, which suits small models only")
     print(f"sandbox      {found['isolation']}")
+    for other in found["strangers"]:
+        both = f"{other.split()[0]} {install.DISTRIBUTION}"
+        print(f"WARNING      {other} is another project that owns a package fgit_cli too; their files are mixed;")
+        print(f"{'':<12} run: pip uninstall {both}; then install {install.DISTRIBUTION} again")

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fgit_cli import install
 from fgit_cli.errors import InputError, MissingExtra, UsageError
 from fgit_cli.options import resolved
 from fgit_cli.training.options import TRACKERS, Options
@@ -69,7 +70,7 @@ def _check_trackers(options: Options) -> None:
         if name not in TRACKERS:
             raise UsageError(f"--report-to {name}: no such tracker; there are {', '.join(TRACKERS)}")
         if find_spec(name) is None:
-            raise UsageError(f"--report-to {name}: not installed; run: pip install {name}")
+            raise UsageError(f"--report-to {name}: not installed; run: {install.packages(name)}")
 
 
 def _run_as_rank(options: Options) -> None:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fgit_cli import install
 from fgit_cli.benches import bigcodebench
 from fgit_cli.errors import UsageError
 from fgit_cli.executor import encode
@@ -62,7 +63,7 @@ def test_right_and_wrong(evaluate):
     assert (third["base"], third["error"]["type"]) == ("error", "SyntaxError")
     said = ran.err.splitlines()
     assert "1 of 2 tasks need libraries that are missing: no_such_library (1)" in said[1]
-    assert "pip install 'fgit[bigcodebench]'" in said[1]
+    assert install.command("bigcodebench") in said[1]
     assert "left out: 1" in said[2]
     assert "1 of 1 reference solutions pass here" in said[3]
     assert "bigcodebench pass@1 33.3 (a subset: 1 of 2 tasks, 3 samples; tamper-evident)" in said[-1]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fgit_cli import install
 from tests.helpers.eval_results import lines, result
 
 ROOT = Path(__file__).parent.parent.parent
@@ -122,5 +123,5 @@ def test_without_scipy(write):
     done = run()
     assert done.returncode == 0
     assert "50.0" in done.stdout
-    assert "pip install 'fgit[report]'" in done.stderr
+    assert install.command("report") in done.stderr
     assert run("--table", "comparison").returncode == 2
