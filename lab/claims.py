@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from fgit_cli.core.crossed import FEWEST_RUNS, crossed
 from fgit_cli.core.statistics import answer, holm
-from fgit_cli.reporting.repeated_runs import FEWEST_SEEDS, both_drawn
 from lab.arms import HIGHER_RATES, MIDDLE, PAIRED_RATES, RATES, RESTYLED_RATES
 
 ANSWERS = {"better": "holds", "worse": "does not hold", "cannot tell": "not known"}
@@ -92,10 +92,11 @@ def compare(mine: Any, theirs: Any) -> dict[str, Any]:
     from scipy.stats import ttest_1samp
 
     moved = mine - theirs
-    low, high = both_drawn(moved)
+    drawn = crossed(moved, range(moved.shape[1]))
+    low, high = drawn.low, drawn.high
     by_seed = moved.mean(1)
     p = None
-    if len(by_seed) >= FEWEST_SEEDS:
+    if len(by_seed) >= FEWEST_RUNS:
         p = float(ttest_1samp(by_seed, 0).pvalue) if by_seed.std() > 1e-12 else (0.0 if by_seed.any() else 1.0)
     return {"difference": 100 * float(moved.mean()), "low": 100 * low, "high": 100 * high, "p": p, "seeds": len(moved)}
 

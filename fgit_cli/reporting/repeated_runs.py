@@ -1,20 +1,20 @@
 """Results of repeated runs (lab/run.py): each arm at each rate over its seeds, and against a baseline arm, paired.
 
-A row is one run: `arm`, `rate`, `seed` and `passed`, which maps every task to 1 or 0. Runs differ by their seed as well
-as tasks by their difficulty, so intervals draw both anew; the test takes each seed's difference as one observation.
+A row is one run: `arm`, `rate`, `seed` and `passed`, which maps every task to 1 or 0; `groups`, where a row has it,
+maps every task to its group, whose tasks pass and fail together. Runs differ by their seed as well as groups by their
+difficulty, and both count in intervals and p (core/crossed.py).
 """
 
-import functools
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fgit_cli.core.statistics import RESAMPLES, answer, holm
+from fgit_cli.core.crossed import FEWEST_RUNS, Effect, crossed
+from fgit_cli.core.statistics import answer, holm
 from fgit_cli.errors import InputError
 from fgit_cli.reporting.table import Column, Table
 
 USUAL = ("SFT", "sft", "base")  # baselines taken in this order where none is named
-FEWEST_SEEDS = 3  # for a test over seeds
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class LabRun:
     passed: dict[str, int]
     seconds: float | None
     tokens: int | None = None  # fed to the model in training
+    groups: dict[str, str] = field(default_factory=dict)  # of tasks; one that is not named is a group of its own
 
 
 def lab_run(record: dict[str, Any]) -> LabRun:
@@ -36,7 +37,10 @@ def lab_run(record: dict[str, Any]) -> LabRun:
         raise InputError("a lab result needs the text `arm` and the numbers `rate` and `seed`")
     if not isinstance(passed, dict) or not passed or not all(value in (0, 1) for value in passed.values()):
         raise InputError("field `passed` is not an object of tasks, each 1 or 0")
-    return LabRun(arm, float(rate), seed, passed, record.get("cpu_seconds"), record.get("tokens"))
+    groups = record.get("groups") or {}
+    if not isinstance(groups, dict) or not all(isinstance(group, str) for group in groups.values()):
+        raise InputError("field `groups` is not an object of tasks, each with the name of its group")
+    return LabRun(arm, float(rate), seed, passed, record.get("cpu_seconds"), record.get("tokens"), groups)
 
 
 def lab(runs: list[LabRun], baseline: str | None) -> Table | None:
@@ -62,69 +66,47 @@ def lab(runs: list[LabRun], baseline: str | None) -> Table | None:
         Column("seconds", "CPU seconds", "number"),
     ]  # fmt: skip
     notes = [
-        "Means over seeds and tasks; intervals by bootstrap of both. Differences are in points, at the same rate and "
-        "over the seeds that both have.",
-        f"p: paired t-test over seeds (at least {FEWEST_SEEDS}), two-sided; Holm over the {len(tested)} of this table.",
+        "Means over seeds and tasks; intervals by bootstrap of seeds and groups of tasks. Differences are in points, "
+        "at the same rate and over the seeds that both have.",
+        f"p: two-sided, over seeds (at least {FEWEST_RUNS}) and groups; Holm over the {len(tested)} of this table.",
     ]
     return Table("lab", f"Runs, against {against}", columns, rows, notes)
 
 
 def row(arm: str, rate: float, seeds: dict[int, LabRun], base: dict[int, LabRun] | None) -> dict[str, Any]:
-    import numpy
-    from scipy.stats import ttest_rel
-
-    own = matrix(list(seeds.values()))
-    seconds = [run.seconds for run in seeds.values() if run.seconds is not None]
-    tokens = [run.tokens for run in seeds.values() if run.tokens is not None]
-    low, high = both_drawn(own)
+    runs = list(seeds.values())
+    seconds = [run.seconds for run in runs if run.seconds is not None]
+    tokens = [run.tokens for run in runs if run.tokens is not None]
+    own = effect([run.passed for run in runs], runs[0].groups)
+    if own is None:
+        raise InputError(f"the runs of {arm} have no task in common")
     found: dict[str, Any] = {
-        "arm": arm, "rate": rate, "seeds": own.shape[0], "tasks": own.shape[1], "pass_at_1": 100 * float(own.mean()),
-        "interval": (100 * low, 100 * high), "seconds": sum(seconds) / len(seconds) if seconds else None,
+        "arm": arm, "rate": rate, "seeds": len(runs), "tasks": len(set.intersection(*(set(r.passed) for r in runs))),
+        "pass_at_1": 100 * own.mean, "interval": (100 * own.low, 100 * own.high),
+        "seconds": sum(seconds) / len(seconds) if seconds else None,
         "tokens": round(sum(tokens) / len(tokens)) if tokens else None,
     }  # fmt: skip
-    shared = [seed for seed in seeds if base and seed in base and base[seed] is not seeds[seed]]
-    if not base or not shared:
-        return found
-    pairs = [(seeds[seed], base[seed]) for seed in shared]
-    tasks = sorted(set.intersection(*(set(run.passed) for pair in pairs for run in pair)))
-    if not tasks:
-        return found
-    differences = numpy.array([[a.passed[t] - b.passed[t] for t in tasks] for a, b in pairs], dtype=float)
-    low, high = both_drawn(differences)
-    found |= {"difference": 100 * float(differences.mean()), "difference_interval": (100 * low, 100 * high)}
-    if len(shared) >= FEWEST_SEEDS:
-        new, old = (
-            [sum(run.passed[t] for t in tasks) / len(tasks) for run in side] for side in zip(*pairs, strict=True)
-        )
-        moved = numpy.subtract(new, old)
-        found["p"] = float(ttest_rel(new, old).pvalue) if numpy.ptp(moved) > 1e-12 else (0.0 if moved.any() else 1.0)
+    pairs = [(run, base[seed]) for seed, run in seeds.items() if base and seed in base and base[seed] is not run]
+    moved = effect([_difference(*pair) for pair in pairs], runs[0].groups) if pairs else None
+    if moved:
+        found |= {
+            "difference": 100 * moved.mean,
+            "difference_interval": (100 * moved.low, 100 * moved.high),
+            "p": moved.p,
+        }
     return found
 
 
-def matrix(runs: list[LabRun]) -> Any:
-    """Seeds × tasks, over the tasks that all the runs have. Raises InputError where there is none."""
+def _difference(run: LabRun, base: LabRun) -> dict[str, int]:
+    return {task: run.passed[task] - base.passed[task] for task in run.passed.keys() & base.passed.keys()}
+
+
+def effect(runs: list[dict[str, int]], groups: dict[str, str]) -> Effect | None:
+    """The mean over runs and the tasks that all of them have; None where there is no such task."""
     import numpy
 
-    tasks = sorted(set.intersection(*(set(run.passed) for run in runs)))
+    tasks = sorted(set.intersection(*map(set, runs)))
     if not tasks:
-        raise InputError(f"the runs of {runs[0].arm} have no task in common")
-    return numpy.array([[run.passed[task] for task in tasks] for run in runs], dtype=float)
-
-
-def both_drawn(values: Any, seed: int = 0) -> tuple[float, float]:
-    """95 % percentile interval of the mean of [seeds, tasks], both drawn with replacement."""
-    import numpy
-
-    rows, columns = draws(*values.shape, seed)
-    low, high = numpy.quantile(((rows @ values) * columns).sum(1), (0.025, 0.975))
-    return float(low), float(high)
-
-
-@functools.lru_cache(maxsize=4)
-def draws(n: int, m: int, seed: int) -> tuple[Any, Any]:
-    """How often each of n seeds and of m tasks is drawn, as shares: [RESAMPLES, n] and [RESAMPLES, m]."""
-    import numpy
-
-    generator = numpy.random.default_rng(seed)
-    seeds = generator.multinomial(n, [1 / n] * n, RESAMPLES) / n
-    return seeds, generator.multinomial(m, [1 / m] * m, RESAMPLES) / m
+        return None
+    values = numpy.array([[run[task] for task in tasks] for run in runs], dtype=float)
+    return crossed(values, [groups.get(task, task) for task in tasks])

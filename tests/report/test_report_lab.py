@@ -1,12 +1,12 @@
-"""Repeated runs: means, intervals over seeds and tasks, a paired test over seeds."""
+"""Repeated runs: means, intervals and a test over seeds and groups of tasks."""
 
 import json
 import random
 
+import numpy
 import pytest
-from scipy import stats
 
-from fgit_cli.reporting.repeated_runs import both_drawn
+from fgit_cli.core.crossed import crossed
 from tests.helpers.eval_results import lines
 
 
@@ -26,13 +26,15 @@ def table(fgit, records, *words):
     return json.loads(done.out)["lab"]
 
 
-def test_against_scipy_by_hand(fgit):
+def test_by_hand(fgit):
     records = rows({"SFT": 0.7, "FGit": 0.8})
     found = {row["arm"]: row for row in table(fgit, records)["rows"]}
     means = {arm: [sum(r["passed"].values()) / 200 for r in records if r["arm"] == arm] for arm in ("SFT", "FGit")}
     assert found["FGit"]["pass_at_1"] == pytest.approx(100 * sum(means["FGit"]) / 5)
     assert found["FGit"]["difference"] == pytest.approx(100 * (sum(means["FGit"]) - sum(means["SFT"])) / 5)
-    assert found["FGit"]["p"] == pytest.approx(stats.ttest_rel(means["FGit"], means["SFT"]).pvalue)
+    by_arm = {arm: [list(r["passed"].values()) for r in records if r["arm"] == arm] for arm in means}
+    expected = crossed(numpy.subtract(by_arm["FGit"], by_arm["SFT"]).astype(float), range(200))
+    assert found["FGit"]["p"] == pytest.approx(expected.p)
     assert found["FGit"]["answer"] == "better"
     assert found["SFT"]["p"] is None
     assert found["SFT"]["difference"] is None
@@ -55,17 +57,20 @@ def test_rates_are_apart_and_the_baseline_is_ones_own(fgit):
     ]  # fmt: skip
 
 
-def test_the_interval_holds_both_kinds_of_chance():
-    """Seeds that all agree leave the tasks' chance; tasks that all agree leave the seeds'."""
-    import numpy
+def test_tasks_of_a_group_count_together(fgit):
+    """Forty tasks that are one and the same tell less than forty."""
 
-    generator = numpy.random.default_rng(0)
-    tasks = numpy.tile(generator.random(400) < 0.5, (5, 1)).astype(float)
-    low, high = both_drawn(tasks)
-    assert high - low == pytest.approx(2 * 1.96 * 0.5 / 20, rel=0.1)
-    seeds = numpy.repeat([[0.0], [1.0], [1.0], [0.0], [1.0], [0.0]], 50, axis=1)
-    low, high = both_drawn(seeds)
-    assert high - low > 0.6
+    def width(groups):
+        records = [
+            {"arm": arm, "rate": 1, "seed": seed, "passed": {f"m/{t}": int(t // 40 < half) for t in range(400)},
+             "groups": groups}
+            for arm, half in (("SFT", 4), ("x", 6))
+            for seed in range(4)
+        ]  # fmt: skip
+        row = next(r for r in table(fgit, records)["rows"] if r["arm"] == "x")
+        return row["difference_interval_high"] - row["difference_interval_low"]
+
+    assert width({f"m/{t}": str(t // 40) for t in range(400)}) > 4 * width({})
 
 
 @pytest.mark.parametrize(
@@ -74,6 +79,7 @@ def test_the_interval_holds_both_kinds_of_chance():
         {"arm": 1, "rate": 1, "seed": 1, "passed": {"a": 1}},
         {"arm": "a", "rate": 1, "seed": 1, "passed": {"a": 2}},
         {"arm": "a", "rate": 1, "seed": 1, "passed": {}},
+        {"arm": "a", "rate": 1, "seed": 1, "passed": {"a": 1}, "groups": {"a": 1}},
     ],
 )
 def test_refused(fgit, record):
