@@ -69,7 +69,7 @@ def tasks(split: Split, count: int, seed: int = 0) -> Iterator[Task]:
     while len(seen) < count:
         draft = draw(random)
         opening = random.choice(OPENINGS)
-        meaning = f"{draft.composition}\n{draft.body()}"
+        meaning = draft.meaning
         if split_of(draft.composition) != split or meaning in seen:
             fruitless += 1
             if fruitless > MOST_FRUITLESS:
@@ -79,22 +79,27 @@ def tasks(split: Split, count: int, seed: int = 0) -> Iterator[Task]:
             continue
         fruitless = 0
         seen.add(meaning)
-        inputs = draft.arguments(Random(meaning))
-        solution = draft.solution()
-        yield Task(
-            task_id=f"Mini/{split}/{seed}/{len(seen) - 1}",
-            composition=draft.composition,
-            instruction=opening.format(signature=draft.signature, asked=draft.description),
-            entry_point=draft.name,
-            solution=solution,
-            inputs=inputs,
-            expected=[_call(solution, draft.name, arguments) for arguments in inputs],
-            draft=draft,
-        )
+        yield task_of(draft, opening, f"Mini/{split}/{seed}/{len(seen) - 1}")
 
 
-def _call(solution: str, name: str, arguments: tuple) -> Any:
-    """The reference's answer. The solution is our own text, made by shapes.py; nothing of a model runs here."""
+def task_of(draft: Draft, opening: str, task_id: str) -> Task:
+    """The draft as a task: told in the opening's words, with inputs from its meaning and the reference's answers."""
+    inputs = draft.arguments(Random(draft.meaning))
+    solution = draft.solution()
+    return Task(
+        task_id=task_id,
+        composition=draft.composition,
+        instruction=opening.format(signature=draft.signature, asked=draft.description),
+        entry_point=draft.name,
+        solution=solution,
+        inputs=inputs,
+        expected=_answers(solution, draft.name, inputs),
+        draft=draft,
+    )
+
+
+def _answers(solution: str, name: str, inputs: list[tuple]) -> list[Any]:
+    """The reference's answers. The solution is our own text, made by shapes.py; nothing of a model runs here."""
     namespace: dict[str, Any] = {}
     exec(solution, namespace)
-    return namespace[name](*(list(a) if isinstance(a, list) else a for a in arguments))
+    return [namespace[name](*(list(a) if isinstance(a, list) else a for a in arguments)) for arguments in inputs]

@@ -67,6 +67,11 @@ class Draft:
         """The constructs in which this task can go wrong."""
         return sorted({s.construct for s in self.slots.values() if s.wrong is not None})
 
+    @property
+    def meaning(self) -> str:
+        """The same for tasks that differ in names and words alone."""
+        return f"{self.composition}\n{self.body()}"
+
     def solution(self, wrong: frozenset[str] = frozenset()) -> str:
         """The code; with the usual mistake in every construct named in `wrong`."""
         return f"def {self.signature}:\n{self._rename(self.body(wrong))}"
