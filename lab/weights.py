@@ -11,7 +11,8 @@ tokens of a changed line fill both means.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fgit_cli.training.losses import Batch, Loss, Side, Totals, changed, log_mean_probability, nll
+from fgit_cli.training import losses
+from fgit_cli.training.losses import Batch, Loss, Side, Totals, changed, dft_weights, log_mean_probability, nll
 from fgit_cli.training.objective import Objective
 
 if TYPE_CHECKING:
@@ -35,20 +36,30 @@ def fork(side: Side) -> Side:
     return side._replace(value=twos * (twos.cumsum(1) == 1))
 
 
+def compared(batch: Batch) -> "Tensor":
+    """Which active pairs have a changed token on both sides [B]: the others have nothing to compare."""
+    return changed(batch.correct).value.any(1) & changed(batch.incorrect).value.any(1) & batch.active
+
+
 def preference(batch: Batch, of: Callable[[Side], Side] = lambda side: side) -> "Tensor":
     """r [B] over the tokens that `of` leaves marked: 1 where the correct side is far likelier, −1 if the other."""
     return ((log_mean_probability(of(batch.correct)) - log_mean_probability(of(batch.incorrect))) / 2).tanh()
 
 
-def spread(batch: Batch, weight: "Tensor", of: Callable[[Side], Side] = lambda side: side) -> "Tensor":
-    """w [B, T]: the pair's `weight` [B] (or a token's, [B, T]) on the marked tokens of active pairs, 1 elsewhere."""
-    emphasised = (of(batch.correct).value > 0) & batch.active[:, None]
+def spread(
+    batch: Batch, weight: "Tensor", of: Callable[[Side], Side] = lambda side: side, pairs: "Tensor | None" = None
+) -> "Tensor":
+    """w [B, T]: the pair's `weight` [B] (or a token's, [B, T]) on the marked tokens of `pairs`, 1 elsewhere.
+
+    Without `pairs`, of the active ones.
+    """
+    emphasised = (of(batch.correct).value > 0) & (batch.active if pairs is None else pairs)[:, None]
     return (weight if weight.dim() == 2 else weight[:, None]).where(emphasised, weight.new_ones(()))
 
 
 def changed_mean(batch: Batch) -> "Tensor":
     """W = 2 − |r|, with H̄ over the changed tokens."""
-    return spread(batch, 2 - preference(batch, changed).abs())
+    return spread(batch, 2 - preference(batch, changed).abs(), pairs=compared(batch))
 
 
 def signed(batch: Batch) -> "Tensor":
@@ -64,19 +75,19 @@ def signed_changed(alpha: float = 2.0, of: Callable[[Side], Side] = lambda side:
 
     def weights(batch: Batch) -> "Tensor":
         r = preference(batch, changed)
-        return spread(batch, 1 + (alpha - 1) * (1 - (r.detach() if detach else r)), of)
+        return spread(batch, 1 + (alpha - 1) * (1 - (r.detach() if detach else r)), of, compared(batch))
 
     return weights
 
 
 def clipped_changed(batch: Batch) -> "Tensor":
     """W = 2 − max(0, r), with H̄ over the changed tokens: as the papers' where the correct side leads, else full."""
-    return spread(batch, 2 - preference(batch, changed).clamp(min=0))
+    return spread(batch, 2 - preference(batch, changed).clamp(min=0), pairs=compared(batch))
 
 
 def signed_fork(batch: Batch) -> "Tensor":
-    """W = 2 − r at the first changed token, where both sides are outcomes of one distribution."""
-    return spread(batch, 2 - preference(batch, fork))
+    """W = 2 − r at the first changed token of either side, which need not be outcomes of one distribution."""
+    return spread(batch, 2 - preference(batch, fork), pairs=compared(batch))
 
 
 def fixed_changed(weight: float) -> Weights:
@@ -87,6 +98,44 @@ def fixed_changed(weight: float) -> Weights:
 def focal(batch: Batch) -> "Tensor":
     """w_k = 2 − P_k on marked tokens, without gradient: each token by what the model still lacks; no incorrect side."""
     return spread(batch, 2 - batch.correct.log_p.detach().exp())
+
+
+def first_marked(side: Side) -> "Tensor":
+    """log P [B] of the side's first changed token, of its first marked one where none is changed."""
+    twos = side.value == 2
+    at = twos.where(twos.any(1, keepdim=True), side.value > 0)
+    return (side.log_p * (at & (at.cumsum(1) == 1))).sum(1)
+
+
+def misplaced_fork(rest: bool = False) -> Loss:
+    """A preference between the first changed tokens of either side, often not of one distribution; with `rest`, + dft.
+
+    It did better than the true fork in exploration, which is not understood, and so is compared with it.
+    """
+
+    def both(_: Objective, batch: Batch, totals: Totals) -> "Tensor":
+        from torch.nn.functional import logsigmoid
+
+        ratio = first_marked(batch.correct) - first_marked(batch.incorrect)
+        preferred = -(logsigmoid(ratio) * batch.active).sum() / totals.pairs
+        return preferred + nll(batch.correct, dft_weights(batch)) / totals.tokens if rest else preferred
+
+    return both
+
+
+def marked_alone(_: Objective, batch: Batch, totals: Totals) -> "Tensor":
+    """Cross-entropy on the marked tokens alone, divided as sft's."""
+    return nll(batch.correct, (batch.correct.value > 0).to(batch.correct.log_p.dtype)) / totals.tokens
+
+
+def forks_within(margin: float) -> Loss:
+    """The fork's preference for the pairs whose log-ratio is below `margin` yet: the others have learned enough."""
+
+    def within(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
+        near = (batch.forks.correct - batch.forks.incorrect).detach() < margin
+        return losses.fork(objective, batch.forks._replace(read=batch.forks.read & near)) / totals.pairs
+
+    return within
 
 
 def against_fork(strength: float) -> Loss:

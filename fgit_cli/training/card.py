@@ -21,6 +21,7 @@ TOLD = (
     ("weight", "W, mean over active pairs"),
     ("incorrect_preferred", "share of pairs with H̄a > H̄c"),
     ("inactive", "share of inactive pairs"),
+    ("fork_preferred", "share of forks at which the correct token is likelier"),
 )
 
 
@@ -86,9 +87,10 @@ def write_card(folder: Path, run: dict[str, Any]) -> None:
 
 
 def _constants(objective: str) -> tuple[str, ...]:
-    constants: tuple[str, ...] = {"fgit": ("alpha",), "signed": ("alpha",), "fixed": ("fixed_weight",), "sft": ()}.get(
-        objective, ("beta",)
-    )
+    constants: tuple[str, ...] = {
+        "fgit": ("alpha",), "signed": ("alpha",), "fixed": ("fixed_weight",), "sft": (), "dft": (),
+        "fork": ("fork_loss", "forks", "fork_beta", "fork_weight", "rest"),
+    }.get(objective, ("beta",))  # fmt: skip
     if objective in ("rpo", "target-rpo"):
         constants += ("rpo_alpha",)
     return ("objective", *constants)

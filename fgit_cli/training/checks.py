@@ -16,6 +16,14 @@ def check_objective(store: PairStore, objective: Objective, where: str) -> None:
             "--objective sft",
             where,
         )
+    if objective.name == "signed" and not about["changed"]:
+        raise InputError(
+            "no pair has a changed token (value 2) on both sides, so signed would be plain SFT; run `fgit mask "
+            "--granularity hybrid --gaps fork`, or use --objective sft",
+            where,
+        )
+    if objective.name == "fork" and not about["forked"]:
+        raise InputError("no pair has a fork; run `fgit mask` again, or use --objective sft", where)
     if objective.name == "fixed" and not about["marked"]:
         raise InputError("no pair has a mark on the correct side; run `fgit mask` again, or use --objective sft", where)
     if objective.preference and about["unpaired"]:

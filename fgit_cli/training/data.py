@@ -6,6 +6,7 @@ writing holds one record at a time. A folder:
     tokens.i32    int32 [T]      prompt, correct, incorrect ids of pair after pair
     marks.u8      uint8 [T]      V of the same tokens (0 in prompts)
     bounds.i64    int64 [N, 4]   where a pair's prompt, correct and incorrect ids start, and where the latter end
+    forks.i64     int64 [F, 3]   each fork's pair, and its place in the correct and in the incorrect ids
     about.json                   ids, tokenizer, how the masks were made, counts, the data's fingerprint
 """
 
@@ -30,9 +31,9 @@ class PairStore:
     """The pairs of a store folder, by number; `store[i]` is a `Pair`.
 
     `about` holds `tokenizer` and `mask` as the records have them (null where they have none), `fingerprint` (SHA-256
-    over ids, tokens, marks and bounds), `largest_id`, and counts: `pairs`,
-    `unpaired` (no incorrect response), `active`, `marked` (pairs with a mark on the correct side), `tokens`,
-    `correct_tokens`.
+    over ids, tokens, marks, bounds and forks), `largest_id`, and counts: `pairs`, `unpaired` (no incorrect response),
+    `active`, `changed` (pairs with a changed token, V = 2, on both sides), `marked` (pairs with a mark on the correct
+    side), `forked` (pairs with a fork), `tokens`, `correct_tokens`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +43,7 @@ class PairStore:
         self._bounds = np.fromfile(folder / "bounds.i64", dtype=np.int64).reshape(-1, 4)
         self._tokens = np.memmap(folder / "tokens.i32", dtype=np.int32, mode="r")
         self._marks = np.memmap(folder / "marks.u8", dtype=np.uint8, mode="r")
+        self._forks = np.fromfile(folder / "forks.i64", dtype=np.int64).reshape(-1, 3)
 
     def __len__(self) -> int:
         return len(self._bounds)
@@ -54,6 +56,7 @@ class PairStore:
 
     def __getitem__(self, number: int) -> Pair:
         prompt, correct, incorrect, end = self._bounds[number]
+        first, last = np.searchsorted(self._forks[:, 0], [number, number + 1])
         return Pair(
             id=self.ids[number],
             prompt_ids=self._tokens[prompt:correct],
@@ -61,6 +64,7 @@ class PairStore:
             incorrect_ids=self._tokens[incorrect:end],
             correct_mask=self._marks[correct:incorrect],
             incorrect_mask=self._marks[incorrect:end],
+            forks=self._forks[first:last, 1:],
         )
 
 
@@ -78,6 +82,7 @@ def pair_of(record: dict[str, Any]) -> Pair:
         incorrect_ids=incorrect,
         correct_mask=_integers(record, "correct_mask", absent=np.zeros_like(correct)),
         incorrect_mask=_integers(record, "incorrect_mask", absent=np.zeros_like(incorrect)),
+        forks=record.get("forks"),
     )
 
 
@@ -125,13 +130,16 @@ def _write(files: list[str], folder: Path, bad_line: Callable[[InputError], None
     ids: list[str] = []
     tokenizer: dict[str, Any] | None = None
     masks: dict[str, dict[str, Any]] = {}
-    counts = dict.fromkeys(("pairs", "unpaired", "active", "marked", "tokens", "correct_tokens"), 0)
+    counts = dict.fromkeys(
+        ("pairs", "unpaired", "active", "changed", "marked", "forked", "tokens", "correct_tokens"), 0
+    )
     largest = at = 0
     digest = hashlib.sha256()
     with (
         open(folder / "tokens.i32", "wb") as tokens,
         open(folder / "marks.u8", "wb") as marks,
         open(folder / "bounds.i64", "wb") as bounds,
+        open(folder / "forks.i64", "wb") as forks,
     ):
         for record in jsonl.read(files, bad_line):
             try:
@@ -149,7 +157,10 @@ def _write(files: list[str], folder: Path, bad_line: Callable[[InputError], None
             edges = at + np.cumsum([0, *map(len, sides)])
             values = np.concatenate(sides).astype(np.int32)
             marked = np.concatenate((np.zeros(len(sides[0])), pair.correct_mask, pair.incorrect_mask)).astype(np.uint8)
-            for stream, array in ((tokens, values), (marks, marked), (bounds, edges.astype(np.int64))):
+            parting = np.insert(pair.forks, 0, len(ids), axis=1)
+            for stream, array in (
+                (tokens, values), (marks, marked), (bounds, edges.astype(np.int64)), (forks, parting),
+            ):  # fmt: skip
                 stream.write(array.tobytes())
                 digest.update(array.tobytes())
             digest.update(pair.id.encode())
@@ -159,6 +170,8 @@ def _write(files: list[str], folder: Path, bad_line: Callable[[InputError], None
             counts["pairs"] += 1
             counts["unpaired"] += not len(pair.incorrect_ids)
             counts["active"] += pair.active
+            counts["changed"] += bool((pair.correct_mask == 2).any() and (pair.incorrect_mask == 2).any())
+            counts["forked"] += bool(len(pair.forks))
             counts["marked"] += bool(pair.correct_mask.any())
             counts["correct_tokens"] += len(pair.correct_ids)
             if isinstance(record.get("mask"), dict):

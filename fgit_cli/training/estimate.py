@@ -76,7 +76,7 @@ class Tokens:
             fed += sum(rows)
             squares += sum(n * n for n in rows)
             sft += sft_size(example)
-            read += int(tokens.correct.sum() + tokens.incorrect.sum())
+            read += int(tokens.correct.sum() + tokens.incorrect.sum()) + len(tokens.forks)
         return cls(fed, sft, read, squares)
 
 

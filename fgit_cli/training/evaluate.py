@@ -11,8 +11,11 @@ from fgit_cli.training.pairs import Example
 from fgit_cli.training.step import Layout, Totals, step
 from fgit_cli.training.sums import Sums
 
-KEPT = ("nll", "nll_fault", "nll_rest", "correct_probability", "incorrect_probability", "weight", "told_apart")
-READING = Objective("fgit")  # reads both sides' marked tokens, whatever is being trained
+KEPT = (
+    "nll", "nll_fault", "nll_rest", "correct_probability", "incorrect_probability", "weight", "told_apart",
+    "fork_log_ratio", "fork_preferred",
+)  # fmt: skip
+READING = Objective("fgit", watch_fork=True)  # reads both sides' marked tokens and the fork, whatever is being trained
 AT_ONCE = 1024  # pairs planned together; bounds memory and the planner's time
 
 
@@ -36,4 +39,4 @@ def evaluate(model: Any, held_out: PairStore, options: Options, layout: Layout, 
                     sums.add(step(model, members, READING, totals, layout)[1])
     model.train()
     found = summary(sums.reduced())
-    return {f"eval_{name}": found[name] for name in KEPT}
+    return {f"eval_{name}": found.get(name) for name in KEPT}

@@ -9,8 +9,8 @@ Two layouts give the same log-probabilities:
              (attention.py). Tokens read before the first difference use the trunk's log-probabilities.
     plain    one padded row for each response; the reference, and what unusual models get.
 
-A token is predicted by the position before it, so the last token read is not fed. No torch is imported before a pass
-is built.
+A token is predicted by the position before it, so the last token read is not fed. A fork's two tokens are predicted by
+one position of the correct response. No torch is imported before a pass is built.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from fgit_cli.training.losses import Batch, Reading, Side, reading
+from fgit_cli.training.losses import Batch, Forks, Reading, Side, reading
 from fgit_cli.training.objective import Objective
 from fgit_cli.training.pairs import Example
 
@@ -60,6 +60,8 @@ class Pass:
     incorrect_value: "Tensor"
     correct_read: "Tensor"  # [B, T] bool
     incorrect_read: "Tensor"
+    fork_at: "Tensor"  # [B, F, 2], into [R]: of a fork's correct and incorrect token; 0 where not read
+    fork_read: "Tensor"  # [B, F] bool
     summed: "Tensor"  # [B, T] bool
     active: "Tensor"  # [B] bool
     reference: "Tensor"  # [B], fp64
@@ -69,13 +71,14 @@ class Pass:
     def batch(self, log_p: "Tensor") -> Batch:
         """The two sides of each pair, from the log-probabilities [R] of the tokens read."""
 
-        def side(at: "Tensor", value: "Tensor", read: "Tensor") -> Side:
-            taken = log_p[at] if log_p.numel() else log_p.new_zeros(at.shape) + log_p.sum()  # 0, but with a gradient
-            return Side(taken.masked_fill(~read, 0.0), value, read)
+        def taken(at: "Tensor", read: "Tensor") -> "Tensor":
+            found = log_p[at] if log_p.numel() else log_p.new_zeros(at.shape) + log_p.sum()  # 0, but with a gradient
+            return found.masked_fill(~read, 0.0)
 
         return Batch(
-            side(self.correct_at, self.correct_value, self.correct_read),
-            side(self.incorrect_at, self.incorrect_value, self.incorrect_read),
+            Side(taken(self.correct_at, self.correct_read), self.correct_value, self.correct_read),
+            Side(taken(self.incorrect_at, self.incorrect_read), self.incorrect_value, self.incorrect_read),
+            Forks(*(taken(at, self.fork_read) for at in self.fork_at.unbind(-1)), self.fork_read),
             self.summed,
             self.active,
             self.reference.to(log_p.dtype),
@@ -123,10 +126,24 @@ class _Predictions:
         return np.arange(self.count - len(targets), self.count)
 
 
-def _shared(
-    predicted: _Predictions, span: Span, trunk_at: int, branch_at: int, example: Example, read: Reading
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions of an example whose trunk and branch begin at these positions; both sides' prediction numbers."""
+class _At(NamedTuple):
+    """The numbers of an example's predictions: each token's of both sides, 0 where not read, and [F, 2] its forks'."""
+
+    correct: np.ndarray
+    incorrect: np.ndarray
+    forks: np.ndarray
+
+
+def _fork_predictions(
+    predicted: _Predictions, first: int, correct_at: np.ndarray, example: Example, read: Reading
+) -> np.ndarray:
+    """Predictions of the forks' incorrect tokens, where the correct response's first token is predicted by `first`."""
+    j, i = read.forks.T
+    return np.stack([correct_at[j], predicted.add(first + j, example.pair.incorrect_ids[i])], axis=1)
+
+
+def _shared(predicted: _Predictions, span: Span, trunk_at: int, branch_at: int, example: Example, read: Reading) -> _At:
+    """Predictions of an example whose trunk and branch begin at these positions."""
     pair, shared = example.pair, example.pair.shared
     first = trunk_at + len(pair.prompt_ids) - 1  # the position that predicts the first response token
     correct_at = np.zeros(len(pair.correct_ids), dtype=np.int64)
@@ -140,7 +157,7 @@ def _shared(
     tokens = shared + np.flatnonzero(read.incorrect[shared:])
     positions = np.where(tokens == shared, first + shared, branch_at + tokens - shared - 1)
     incorrect_at[tokens] = predicted.add(positions, pair.incorrect_ids[tokens])
-    return correct_at, incorrect_at
+    return _At(correct_at, incorrect_at, _fork_predictions(predicted, first, correct_at, example, read))
 
 
 def _lay_shared(examples: Sequence[Example], reads: Sequence[Reading]) -> "_Laid":
@@ -158,16 +175,16 @@ def _lay_shared(examples: Sequence[Example], reads: Sequence[Reading]) -> "_Laid
     trunk_at, branch_at = [0, *ends[: len(spans) - 1]], ends[len(spans) - 1 : -1]
     at = [_shared(predicted, *laid) for laid in zip(spans, trunk_at, branch_at, examples, reads, strict=True)]
     return _Laid(
-        np.concatenate(ids)[None], np.concatenate(places)[None], tuple(spans), predicted,
-        [c for c, _ in at], [i for _, i in at], int(ends[-1]),
+        np.concatenate(ids)[None], np.concatenate(places)[None], tuple(spans), predicted, at, int(ends[-1])
     )  # fmt: skip
 
 
 def _lay_plain(examples: Sequence[Example], reads: Sequence[Reading]) -> "_Laid":
-    predicted, length = _Predictions(), 0
+    predicted = _Predictions()
     ids: list[np.ndarray] = []
-    for example, read in zip(examples, reads, strict=True):
-        length = max(length, len(example.pair.prompt_ids) + max(_last(read.correct), _last(read.incorrect)))
+    sides = [(e, side) for e, read in zip(examples, reads, strict=True) for side in read[:2] if side.any()]
+    lengths = [len(example.pair.prompt_ids) + _last(side) for example, side in sides]
+    length = max(lengths, default=len(examples[0].pair.prompt_ids))
 
     def lay(prompt_ids: np.ndarray, response_ids: np.ndarray, read: np.ndarray) -> np.ndarray:
         at = np.zeros(len(response_ids), dtype=np.int64)
@@ -178,15 +195,17 @@ def _lay_plain(examples: Sequence[Example], reads: Sequence[Reading]) -> "_Laid"
             at[tokens] = predicted.add(first + tokens, response_ids[tokens])
         return at
 
-    correct_at, incorrect_at = [], []
+    at = []
     for example, read in zip(examples, reads, strict=True):
         pair = example.pair
-        correct_at.append(lay(pair.prompt_ids, pair.correct_ids, read.correct))
-        incorrect_at.append(lay(pair.prompt_ids, pair.incorrect_ids, read.incorrect))
-    if not ids:  # nothing is read (a symmetric objective, no mark): something must run
+        first = len(ids) * length + len(pair.prompt_ids) - 1
+        correct_at = lay(pair.prompt_ids, pair.correct_ids, read.correct)
+        forks = _fork_predictions(predicted, first, correct_at, example, read)
+        at.append(_At(correct_at, lay(pair.prompt_ids, pair.incorrect_ids, read.incorrect), forks))
+    if not ids:  # nothing is read (no fork, or a symmetric objective and no mark): something must run
         ids.append(examples[0].pair.prompt_ids)
     places = np.tile(np.arange(length), (len(ids), 1))
-    return _Laid(_pad(ids, np.int64), places, None, predicted, correct_at, incorrect_at, sum(map(len, ids)))
+    return _Laid(_pad(ids, np.int64), places, None, predicted, at, sum(map(len, ids)))
 
 
 class _Laid(NamedTuple):
@@ -196,13 +215,12 @@ class _Laid(NamedTuple):
     position_ids: np.ndarray
     spans: tuple[Span, ...] | None
     predicted: _Predictions
-    correct_at: list[np.ndarray]
-    incorrect_at: list[np.ndarray]
+    at: list[_At]
     fed: int
 
 
 def _pad(arrays: Sequence[np.ndarray], dtype: type) -> np.ndarray:
-    out: np.ndarray = np.zeros((len(arrays), max(1, *(len(a) for a in arrays))), dtype=dtype)
+    out: np.ndarray = np.zeros((len(arrays), max(1, *map(len, arrays)), *arrays[0].shape[1:]), dtype=dtype)
     for row, array in zip(out, arrays, strict=True):
         row[: len(array)] = array
     return out
@@ -229,8 +247,10 @@ def build(examples: Sequence[Example], objective: Objective, layout: LayoutName,
         spans=laid.spans,
         positions=tensor(np.concatenate([np.zeros(0, np.int64), *laid.predicted.at])),
         targets=tensor(np.concatenate([np.zeros(0, np.int64), *laid.predicted.targets])),
-        correct_at=tensor(_pad(laid.correct_at, np.int64)),
-        incorrect_at=tensor(_pad(laid.incorrect_at, np.int64)),
+        correct_at=tensor(_pad([at.correct for at in laid.at], np.int64)),
+        incorrect_at=tensor(_pad([at.incorrect for at in laid.at], np.int64)),
+        fork_at=tensor(_pad([at.forks for at in laid.at], np.int64)),
+        fork_read=tensor(_pad([np.ones(len(at.forks)) for at in laid.at], bool)),
         correct_value=tensor(_pad([e.pair.correct_mask for e in examples], np.int64)),
         incorrect_value=tensor(_pad([e.pair.incorrect_mask for e in examples], np.int64)),
         correct_read=tensor(_pad([r.correct for r in reads], bool)),

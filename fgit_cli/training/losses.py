@@ -1,9 +1,13 @@
-"""The objectives of the papers: which tokens each one reads, and its loss over their log-probabilities.
+"""The objectives: which tokens each one reads, and its loss over their log-probabilities.
 
 Every formula is a small function over tensors of one row a pair, B pairs by T tokens, padded: `log_p` (0 where a token
 is not read), `value` (V of docs/records.md: 0, 1 or 2) and `read` (whether the token's log-probability is there).
 Nothing here knows of models or layouts. The papers are FGit ("Fault-Guided Fine-Tuning", section III) and Target-DPO
-(section 3); how W is normalised over a batch is our reading, in docs/records.md.
+(section 3); how W is normalised over a batch is our reading, in docs/records.md. `dft` is Dynamic Fine-Tuning (arXiv
+2508.05629, equation 9). `fork` is ours: a preference between two tokens of one distribution, without a reference model.
+Its relatives: the tokens that decide an answer (critical tokens, arXiv 2411.19943, which contrasts two models to find
+them), preference on the part of the code where the error is (Focused-DPO, arXiv 2502.11475), preference token by token
+(TDPO, arXiv 2404.11999).
 """
 
 from collections.abc import Callable
@@ -20,11 +24,15 @@ if TYPE_CHECKING:
 
 
 class Reading(NamedTuple):
-    """Which tokens of an example an objective reads, as boolean arrays over each side's tokens."""
+    """Which tokens of an example an objective reads, as boolean arrays over each side's tokens; and which forks.
+
+    A fork's incorrect token is read in the context of the correct side, and so is no token of the incorrect one.
+    """
 
     correct: np.ndarray
     incorrect: np.ndarray
     summed: np.ndarray  # of the correct side, those in a preference objective's sum
+    forks: np.ndarray  # [F, 2], numbers of a correct and an incorrect token
 
 
 def reading(objective: Objective, example: Example) -> Reading:
@@ -33,22 +41,45 @@ def reading(objective: Objective, example: Example) -> Reading:
     fgit (FGit, section III-B) and signed: the whole correct response, and of the incorrect one the marked tokens of an
     active pair. dpo, rpo: both responses; what the two share before their first difference is left out of both sums,
     where it cancels, value and gradient. target-dpo, target-rpo (Target-DPO, eqs. 4 and 5): of the incorrect side the
-    marked tokens.
+    marked tokens. fork: both tokens of the forks, and the whole correct response where `rest` asks for it.
     """
+    correct, incorrect, summed = _tokens(objective, example)
+    forks = _forks(objective, example)
+    return Reading(correct | _at(forks[:, 0], len(correct)), incorrect, summed, forks)
+
+
+def _forks(objective: Objective, example: Example) -> np.ndarray:
+    """The forks read [F, 2]."""
+    if objective.name == "fork" and objective.forks == "all":
+        return np.asarray(example.pair.forks)
+    return np.asarray(example.pair.forks[: objective.name == "fork" or objective.watch_fork])
+
+
+def _at(places: np.ndarray, size: int) -> np.ndarray:
+    """A boolean array that is true at these places."""
+    found = np.zeros(size, dtype=bool)
+    found[places] = True
+    return found
+
+
+def _tokens(objective: Objective, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The tokens read of each side, but for forks; and those of the correct side that are summed."""
     pair = example.pair
     whole = np.ones(len(pair.correct_ids), dtype=bool)
     marked = pair.incorrect_mask > 0
     nothing = np.zeros(len(pair.incorrect_ids), dtype=bool)
-    if objective.name in ("sft", "fixed"):
-        return Reading(whole, nothing, ~whole)
+    if objective.name in ("sft", "fixed", "dft"):
+        return whole, nothing, ~whole
+    if objective.name == "fork":
+        return whole if objective.rest != "none" else ~whole, nothing, ~whole
     if objective.dynamic:
-        return Reading(whole, marked if pair.active else nothing, ~whole)
+        return whole, marked if pair.active else nothing, ~whole
     with_sft = objective.name in ("rpo", "target-rpo")
     if objective.name in ("dpo", "rpo") or example.whole:
         summed = np.arange(len(whole)) >= pair.shared
-        return Reading(whole if with_sft else summed, np.arange(len(nothing)) >= pair.shared, summed)
+        return whole if with_sft else summed, np.arange(len(nothing)) >= pair.shared, summed
     chosen = pair.correct_mask > 0 if objective.symmetric else whole
-    return Reading(chosen, marked, chosen)
+    return chosen, marked, chosen
 
 
 class Side(NamedTuple):
@@ -59,11 +90,20 @@ class Side(NamedTuple):
     read: "Tensor"
 
 
+class Forks(NamedTuple):
+    """The forks read of B pairs, F at most: log-probabilities after prompt and correct tokens before it; [B, F]."""
+
+    correct: "Tensor"
+    incorrect: "Tensor"
+    read: "Tensor"
+
+
 class Batch(NamedTuple):
     """What an objective's loss is computed from: both sides of B pairs, and what is known of each pair."""
 
     correct: Side
     incorrect: Side
+    forks: Forks
     summed: "Tensor"  # [B, T] bool, of the correct side
     active: "Tensor"  # [B] bool
     reference: "Tensor"  # [B], the frozen model's margin
@@ -107,9 +147,8 @@ def fault_weight(log_h_correct: "Tensor", log_h_incorrect: "Tensor", alpha: floa
 
 
 def changed(side: Side) -> Side:
-    """The side with its changed tokens (V = 2) alone marked, by 1; with all its marked ones where none is changed."""
-    twos = side.value == 2
-    return side._replace(value=twos.where(twos.any(1, keepdim=True), side.value > 0).long())
+    """The side with its changed tokens (V = 2) alone marked, by 1."""
+    return side._replace(value=(side.value == 2).long())
 
 
 def signed_weight(log_h_correct: "Tensor", log_h_incorrect: "Tensor", alpha: float) -> "Tensor":
@@ -122,10 +161,14 @@ def signed_weight(log_h_correct: "Tensor", log_h_incorrect: "Tensor", alpha: flo
 
 
 def pair_weight(objective: Objective, batch: Batch) -> "Tensor":
-    """W [B] of `signed`, with H̄ over the changed tokens, or of fgit, over all marked ones; meaningless if inactive."""
+    """W [B] of `signed`, with H̄ over the changed tokens, or of fgit, over all marked ones; meaningless if inactive.
+
+    `signed` is 1 where a side has no changed token: there is nothing to compare.
+    """
     if objective.name == "signed":
         sides = changed(batch.correct), changed(batch.incorrect)
-        return signed_weight(log_mean_probability(sides[0]), log_mean_probability(sides[1]), objective.alpha)
+        weight = signed_weight(log_mean_probability(sides[0]), log_mean_probability(sides[1]), objective.alpha)
+        return weight.where(sides[0].value.any(1) & sides[1].value.any(1), weight.new_ones(()))
     return fault_weight(log_mean_probability(batch.correct), log_mean_probability(batch.incorrect), objective.alpha)
 
 
@@ -162,9 +205,29 @@ def dpo(margin: "Tensor", reference: "Tensor", beta: float) -> "Tensor":
     return -logsigmoid(beta * (margin - reference)).sum()
 
 
+def dft_weights(batch: Batch) -> "Tensor":
+    """w [B, T] of dft: P of the token itself, without gradient (DFT, equation 9)."""
+    return batch.correct.log_p.detach().exp()
+
+
+def fork(objective: Objective, forks: Forks) -> "Tensor":
+    """Σ ℓ over the pairs, not normalised: a pair's ℓ is the mean over its forks, 0 where it has none.
+
+    preference: −log σ(β (log p_c − log p_a)), in which the distribution's normaliser cancels; cross-entropy: −log p_c.
+    """
+    from torch.nn.functional import logsigmoid
+
+    if objective.fork_loss == "preference":
+        each = -logsigmoid(objective.fork_beta * (forks.correct - forks.incorrect))
+    else:
+        each = -forks.correct
+    return ((each * forks.read).sum(1) / forks.read.sum(1).clamp(min=1)).sum()
+
+
 def loss(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
     """These pairs' share of the global batch's loss; a scalar.
 
+    fork is `fork_weight` times its mean over the pairs, those without a fork among them, + the `rest` objective.
     rpo is dpo + `rpo_alpha` × sft (RPO; Target-DPO, eqs. 7 and 8), each with its own normaliser. With `symmetric` the
     sft term too is restricted to the marked tokens: the correct response is not seen whole.
     """
@@ -173,6 +236,13 @@ def loss(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
         return nll(correct) / totals.tokens
     if name == "fixed":
         return nll(correct, fixed_weights(batch, objective.fixed_weight)) / totals.tokens
+    if name == "dft":
+        return nll(correct, dft_weights(batch)) / totals.tokens
+    if name == "fork":
+        parting = objective.fork_weight * fork(objective, batch.forks) / totals.pairs
+        if objective.rest == "none":
+            return parting
+        return parting + nll(correct, dft_weights(batch) if objective.rest == "dft" else 1.0) / totals.tokens
     if objective.dynamic:
         return nll(correct, dynamic_weights(objective, batch)) / totals.tokens
     preference = dpo(margins(batch), batch.reference, objective.beta) / totals.pairs

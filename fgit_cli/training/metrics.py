@@ -25,6 +25,9 @@ NAMES = (
     "told_apart",  # pairs with H̄c > H̄a
     "margin",  # policy's margin - reference's, of preference objectives
     "preferred",  # pairs where that is positive
+    "forked",  # pairs whose first fork was read: the two sums below are over these
+    "log_ratio",  # log p of its correct token - log p of the incorrect one
+    "fork_preferred",  # pairs where that is positive
     "fed_tokens",
     "sft_tokens",  # what plain SFT feeds for the same pairs
     "padding",
@@ -59,15 +62,25 @@ def sums(batch: Batch, objective: Objective) -> "dict[str, Tensor]":
             "told_apart": (compared & (log_c > log_a)).sum(),
             "margin": margin.sum(dtype=torch.float64),
             "preferred": (margin > 0).sum(),
+            "forked": batch.forks.read.any(1).sum(),
+            "log_ratio": first_log_ratio(batch).sum(dtype=torch.float64),
+            "fork_preferred": (first_log_ratio(batch) > 0).sum(),
         }
         return {name: value.double() for name, value in made.items()}
+
+
+def first_log_ratio(batch: Batch) -> "Tensor":
+    """log p of the first fork's correct token − log p of its incorrect one [B]; 0 where none was read."""
+    return (batch.forks.correct - batch.forks.incorrect)[:, 0]
 
 
 def summary(total: Mapping[str, float], preference: bool = False) -> dict[str, float | None]:
     """What a run reports, from sums over a step; null where nothing was there to average.
 
     `incorrect_preferred` is the share of compared pairs with H̄a > H̄c; `inactive` that of pairs without marks on a
-    side; `fed` the tokens fed relative to plain SFT; `padding` the share of positions that were padding.
+    side; `fork_preferred` that of forks at which the correct token is likelier, `no_fork` of pairs without one (all
+    three only where forks are read); `fed` the tokens fed relative to plain SFT; `padding` the share of positions that
+    were padding.
     """
 
     def share(above: str | float, below: str | float) -> float | None:
@@ -90,6 +103,12 @@ def summary(total: Mapping[str, float], preference: bool = False) -> dict[str, f
         "fed": share("fed_tokens", "sft_tokens"),
         "padding": share("padding", total["fed_tokens"] + total["padding"]),
     }
+    if total["forked"]:
+        out |= {
+            "fork_log_ratio": share("log_ratio", "forked"),
+            "fork_preferred": share("fork_preferred", "forked"),
+            "no_fork": share(total["pairs"] - total["forked"], "pairs"),
+        }
     if preference:
         out |= {"margin": share("margin", "pairs"), "margin_positive": share("preferred", "pairs")}
     return out

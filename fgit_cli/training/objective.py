@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ObjectiveName = Literal["fgit", "signed", "sft", "fixed", "dpo", "rpo", "target-dpo", "target-rpo"]
+ObjectiveName = Literal["fgit", "signed", "sft", "fixed", "dft", "fork", "dpo", "rpo", "target-dpo", "target-rpo"]
+ForkLoss = Literal["preference", "cross-entropy"]
+Forks = Literal["first", "all"]
+Rest = Literal["none", "sft", "dft"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,8 @@ class Objective:
     """An objective with its constants. Attributes that its formula does not name are not read.
 
     `alpha`, `detach_weight`: fgit, signed. `fixed_weight`: fixed. `beta`: dpo family. `rpo_alpha`: rpo, target-rpo.
-    `symmetric`: target-dpo and target-rpo, the correct side restricted to its marked tokens too.
+    `symmetric`: target-dpo and target-rpo, the correct side restricted to its marked tokens too. `fork_loss`, `forks`,
+    `fork_beta`, `fork_weight`, `rest`: fork. `watch_fork`: of any other, the first fork is read too, for the metrics.
     """
 
     name: ObjectiveName = "fgit"
@@ -21,6 +25,12 @@ class Objective:
     beta: float = 0.1
     rpo_alpha: float = 1.0
     symmetric: bool = False
+    fork_loss: ForkLoss = "preference"
+    forks: Forks = "first"
+    fork_beta: float = 1.0
+    fork_weight: float = 1.0
+    rest: Rest = "none"
+    watch_fork: bool = False
 
     @property
     def dynamic(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fgit_cli.options import Common, argument, option
-from fgit_cli.training.objective import Objective, ObjectiveName
+from fgit_cli.training.objective import ForkLoss, Forks, Objective, ObjectiveName, Rest
 
 Attention = Literal["auto", "sdpa", "varlen", "eager", "flash_attention_2", "flex_attention"]
 
@@ -98,6 +98,28 @@ class Options(Common):
         source="Target-DPO's ablation",
         minimum=0,
         maximum=1,
+    )
+    fork_loss: ForkLoss = option(
+        DEFAULTS.fork_loss,
+        "fork: prefer the correct token to the incorrect one where the sides part, or learn the correct one alone.",
+        source="our choice",
+    )
+    forks: Forks = option(
+        DEFAULTS.forks, "fork: the pair's first fork, or the mean over all of them.", source="our choice"
+    )
+    fork_beta: float = option(
+        DEFAULTS.fork_beta,
+        "fork: factor of the two tokens' log-ratio.",
+        source="our choice: the ratio itself",
+        minimum=0,
+    )
+    fork_weight: float = option(
+        DEFAULTS.fork_weight, "fork: factor of the loss at the forks.", source="our choice", minimum=0
+    )
+    rest: Rest = option(
+        DEFAULTS.rest,
+        "fork: what is added for all tokens of the correct response: nothing, the sft or the dft loss.",
+        source="our choice",
     )
 
     # Optimisation
@@ -220,4 +242,9 @@ class Options(Common):
             beta=self.beta,
             rpo_alpha=self.rpo_alpha,
             symmetric=self.symmetric,
+            fork_loss=self.fork_loss,
+            forks=self.forks,
+            fork_beta=self.fork_beta,
+            fork_weight=self.fork_weight,
+            rest=self.rest,
         )

@@ -3,6 +3,7 @@
 What `fgit mask` writes, as arrays. No torch here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,9 +25,11 @@ class Pair:
     """Token ids and masks of a pair; sequences of integers are turned into arrays.
 
     `*_mask` holds V of docs/records.md (0: shared, 1: on a changed line or a changed token, 2: both), as long as its
-    ids. A record for plain SFT has an empty incorrect side and zeros as its mask. Raises InputError for ids and mask
-    of different lengths, a negative value, an empty prompt (the first response token needs a token before it) and an
-    empty correct response.
+    ids. A record for plain SFT has an empty incorrect side and zeros as its mask. `forks` [F, 2] holds for each hunk
+    the numbers of the first tokens in which correct and incorrect side differ, read on from the hunk's start; None is
+    the one at which the responses part. Raises InputError for ids and mask of different lengths, a negative value, an
+    empty prompt (the first response token needs a token before it), an empty correct response, and for forks that are
+    none of this pair.
     """
 
     id: str
@@ -35,6 +38,7 @@ class Pair:
     incorrect_ids: Ids = field(default_factory=lambda: _array([]))
     correct_mask: Ids = field(default_factory=lambda: _array([]))
     incorrect_mask: Ids = field(default_factory=lambda: _array([]))
+    forks: Any = None
 
     def __post_init__(self) -> None:
         for name in ("prompt_ids", "correct_ids", "incorrect_ids", "correct_mask", "incorrect_mask"):
@@ -51,6 +55,31 @@ class Pair:
             raise InputError("field `prompt_ids` is empty: nothing would predict the first token of the response")
         if not len(self.correct_ids):
             raise InputError("field `correct_ids` is empty: nothing to learn")
+        object.__setattr__(self, "forks", self._parting() if self.forks is None else self._checked(self.forks))
+
+    def _parting(self) -> Ids:
+        """The fork where the responses part, [1, 2]; none, [0, 2], where one of them ends there."""
+        at = self.shared
+        inside = at < min(len(self.correct_ids), len(self.incorrect_ids))
+        return _array([[at, at]]) if inside else _array([]).reshape(0, 2)
+
+    def _checked(self, value: Sequence[Any]) -> Ids:
+        try:
+            forks = _array(value)
+        except (TypeError, ValueError):  # not numbers, or lists of different lengths
+            forks = _array(0)
+        if not forks.size and forks.ndim:
+            return _array([]).reshape(0, 2)
+        if forks.ndim != 2 or forks.shape[1] != 2:
+            raise InputError("field `forks` is not a list of pairs of whole numbers; run `fgit mask` again")
+        if len(forks):
+            j, i = forks.T
+            inside = (
+                min(j.min(), i.min()) >= 0 and j.max() < len(self.correct_ids) and i.max() < len(self.incorrect_ids)
+            )
+            if not inside or (self.correct_ids[j] == self.incorrect_ids[i]).any():
+                raise InputError("field `forks` does not fit the responses; run `fgit mask` again")
+        return forks
 
     @cached_property
     def active(self) -> bool:

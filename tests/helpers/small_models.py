@@ -27,8 +27,8 @@ def make_model(family="llama", dtype="float64", seed=0, vocabulary=VOCABULARY, *
     return model.train()
 
 
-def pair(prompt, correct, incorrect, correct_mask, incorrect_mask, name="p"):
-    return Pair(name, prompt, correct, incorrect, correct_mask, incorrect_mask)
+def pair(prompt, correct, incorrect, correct_mask, incorrect_mask, name="p", forks=None):
+    return Pair(name, prompt, correct, incorrect, correct_mask, incorrect_mask, forks)
 
 
 def edge_pairs() -> dict[str, Pair]:
@@ -50,6 +50,14 @@ def edge_pairs() -> dict[str, Pair]:
         "one token each": ([5], [10], [11], [2], [2]),
     }
     return {name: pair(*parts, name=name) for name, parts in made.items()}
+
+
+def forked_pairs() -> list[Pair]:
+    """Pairs that say their forks: several, one at the first token, the end token, out of step, none."""
+    correct, incorrect = [10, 11, 12, 13, 14, 15, 1], [10, 21, 12, 13, 24, 25, 15, 1]
+    masks = [0, 2, 0, 0, 2, 0, 0], [0, 2, 0, 0, 2, 2, 0, 0]
+    forks = ([[1, 1], [4, 4]], [[1, 1], [4, 5]], [[0, 1]], [[6, 5]], [[6, 0], [1, 4]], [])
+    return [pair([5, 6, 7], correct, incorrect, *masks, name=f"forks {f}", forks=f) for f in forks]
 
 
 def random_pairs(count, seed=0, longest=24, vocabulary=VOCABULARY, prompt=12) -> list[Pair]:

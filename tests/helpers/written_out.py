@@ -3,6 +3,7 @@
 What the objectives and layouts are held against. Shares no code with them but the pair.
 """
 
+import numpy as np
 import torch
 
 
@@ -32,14 +33,28 @@ def fgit_weight(log_c, log_a, pair, alpha=2.0):
 
 
 def signed_weight(log_c, log_a, pair, alpha=2.0):
-    """W = 1 + (alpha - 1)(1 - r) over the changed tokens, or all marked ones of a side without any."""
-    means = []
-    for log_p, mask in ((log_c, pair.correct_mask), (log_a, pair.incorrect_mask)):
-        marked = torch.tensor(mask == 2 if (mask == 2).any() else mask > 0)
-        means.append(log_p.exp()[marked].mean())
+    """W = 1 + (alpha - 1)(1 - r) over the changed tokens; 1 where a side has none."""
+    means = [
+        log_p.exp()[torch.tensor(mask == 2)].mean()
+        for log_p, mask in ((log_c, pair.correct_mask), (log_a, pair.incorrect_mask))
+    ]
     if any(mean.isnan() for mean in means):
         return torch.tensor(1.0, dtype=log_c.dtype)
     return 1 + (alpha - 1) * (1 - (means[0] - means[1]) / (means[0] + means[1]))
+
+
+def fork_loss(model, pair, objective):
+    """The mean over the pair's forks, each by two forwards that end with one of its tokens; 0 without a fork."""
+    forks = pair.forks if objective.forks == "all" else pair.forks[:1]
+    losses = []
+    for j, i in forks.tolist():
+        log_c, log_a = (
+            token_log_p(model, pair.prompt_ids, np.append(pair.correct_ids[:j], token))[-1]
+            for token in (pair.correct_ids[j], pair.incorrect_ids[i])
+        )
+        ratio = (log_c - log_a) * objective.fork_beta
+        losses.append(-log_c if objective.fork_loss == "cross-entropy" else (1 + (-ratio).exp()).log())
+    return sum(losses) / len(losses) if losses else torch.zeros((), dtype=torch.float64)
 
 
 def loss(model, examples, objective, reference_model=None):
@@ -54,6 +69,12 @@ def loss(model, examples, objective, reference_model=None):
             total = total - log_c.sum() / tokens
         elif objective.name == "fixed":
             total = total - (log_c * torch.where(marked_c, objective.fixed_weight, 1.0)).sum() / tokens
+        elif objective.name == "dft":
+            total = total - (log_c.exp().detach() * log_c).sum() / tokens
+        elif objective.name == "fork":
+            total = total + objective.fork_weight * fork_loss(model, pair, objective) / len(examples)
+            weights = {"none": 0.0, "sft": 1.0, "dft": log_c.exp().detach()}[objective.rest]
+            total = total - (log_c * weights).sum() / tokens
         elif objective.name == "fgit":
             weight = fgit_weight(log_c, log_a, pair, objective.alpha)
             weight = weight.detach() if objective.detach_weight else weight

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fgit_cli.training.losses import Batch, Side, Totals, changed, dynamic_weights, nll
+from fgit_cli.training.losses import Batch, Forks, Side, Totals, changed, dynamic_weights, nll
 from fgit_cli.training.objective import Objective
 from lab import weights
 
@@ -18,7 +18,8 @@ def side(probabilities, value):
 
 def batch(correct, incorrect, active=True):
     summed = torch.zeros_like(correct.value, dtype=torch.bool)
-    return Batch(correct, incorrect, summed, torch.tensor([active]), torch.zeros(1))
+    none = torch.zeros(1, 1, dtype=torch.float64)
+    return Batch(correct, incorrect, Forks(none, none, none.bool()), summed, torch.tensor([active]), torch.zeros(1))
 
 
 def mixed(right=0.9, wrong=0.2):
@@ -54,9 +55,11 @@ def test_the_changed_tokens_tell_a_pair_apart_that_its_easy_tokens_hide():
     assert over_changed < over_all
 
 
-def test_sides_without_a_changed_token_are_taken_by_their_marked_ones():
+def test_a_side_without_a_changed_token_has_nothing_to_compare():
+    """A changed line of which every token stands for itself tells nothing of one changed token of the other side."""
     anchored = batch(side([0.7, 0.5], [1, 0]), side([0.1, 0.5], [2, 2]))
-    assert weights.changed_mean(anchored)[0, 0].item() == pytest.approx(2 - r_of(0.7, (0.1 + 0.5) / 2))
+    for weigh in (weights.changed_mean, weights.signed_changed(), weights.clipped_changed):
+        assert weigh(anchored)[0].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(("right", "wrong"), [(0.9, 0.2), (0.2, 0.9), (0.5, 0.5)])
@@ -101,6 +104,29 @@ def test_focal_is_what_each_token_lacks():
     found = weights.focal(mixed())
     assert found[0].tolist() == pytest.approx([1, 1.01, 1.1, 1.02])
     assert not found.requires_grad
+
+
+def test_the_misplaced_fork_is_a_preference_between_first_changed_tokens_wherever_they_stand():
+    pair = batch(side([0.5, 0.9, 0.3, 0.4], [0, 1, 2, 2]), side([0.5, 0.6, 0.8], [0, 1, 0]))  # no change: marked
+    plain = weights.misplaced_fork()(Objective(), pair, Totals(4, 2))
+    assert plain.item() == pytest.approx(math.log(1 + 0.6 / 0.3) / 2)
+    more = weights.misplaced_fork(rest=True)(Objective(), pair, Totals(4, 2)) - plain
+    assert more.item() == pytest.approx(-sum(p * math.log(p) for p in (0.5, 0.9, 0.3, 0.4)) / 4)
+    inactive = weights.misplaced_fork()(Objective(), pair._replace(active=torch.tensor([False])), Totals(4, 2))
+    assert inactive.item() == 0
+
+
+def test_marked_tokens_alone():
+    found = weights.marked_alone(Objective(), mixed(), Totals(4, 1))
+    assert found.item() == pytest.approx(-math.log(0.99 * 0.9 * 0.98) / 4)
+
+
+@pytest.mark.parametrize(("margin", "expected"), [(3.0, math.log(1 + 0.2 / 0.9)), (1.0, 0.0)])
+def test_a_pair_that_has_learned_enough_is_left_alone(margin, expected):
+    log_p = torch.tensor([[[0.9]], [[0.2]]]).log().requires_grad_()  # log-ratio 1.5
+    forked = mixed()._replace(forks=Forks(log_p[0], log_p[1], torch.tensor([[True]])))
+    found = weights.forks_within(margin)(Objective("fork"), forked, Totals(4, 1))
+    assert found.item() == pytest.approx(expected)
 
 
 def test_against_the_fork():

@@ -7,7 +7,7 @@ import torch
 
 from fgit_cli.training.step import Example, Objective, Totals, plan_passes, prepare, reference_margins, step
 from tests.helpers import written_out
-from tests.helpers.small_models import edge_pairs, make_model, random_pairs
+from tests.helpers.small_models import edge_pairs, forked_pairs, make_model, random_pairs
 
 FAMILIES = ("llama", "qwen2", "gpt-neox")
 OBJECTIVES = (
@@ -18,6 +18,13 @@ OBJECTIVES = (
     Objective("signed", alpha=3.0, detach_weight=True),
     Objective("sft"),
     Objective("fixed", fixed_weight=3.0),
+    Objective("dft"),
+    Objective("fork"),
+    Objective("fork", forks="all"),
+    Objective("fork", fork_loss="cross-entropy"),
+    Objective("fork", fork_loss="cross-entropy", forks="all", fork_weight=0.3),
+    Objective("fork", rest="sft", fork_beta=0.5),
+    Objective("fork", rest="dft", forks="all", fork_weight=2.0),
     Objective("dpo"),
     Objective("rpo", rpo_alpha=0.5),
     Objective("target-dpo", beta=0.3),
@@ -77,7 +84,7 @@ def compare(family, examples, objective, layout_name, dtype, tolerance, budget=1
 
 
 def all_examples(whole=False):
-    examples = [Example(p) for p in [*edge_pairs().values(), *random_pairs(6)]]
+    examples = [Example(p) for p in [*edge_pairs().values(), *forked_pairs(), *random_pairs(6)]]
     return [dataclasses.replace(e, whole=whole and i % 2 == 0) for i, e in enumerate(examples)]
 
 
@@ -106,6 +113,14 @@ def test_fp32(family, layout_name):
 @pytest.mark.parametrize("name", ["target-dpo", "target-rpo"])
 def test_hybrid_takes_whole_pairs_by_plain_dpo(name, layout_name):
     compare("llama", all_examples(whole=True), Objective(name), layout_name, "float64", 1e-10)
+
+
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("layout_name", ["plain", "shared"])
+@pytest.mark.parametrize("rest", ["none", "sft"])
+def test_forks_over_several_passes_some_of_them_without_one(rest, layout_name):
+    objective = Objective("fork", forks="all", rest=rest)
+    compare("llama", all_examples(), objective, layout_name, "float64", 1e-10, budget=12)
 
 
 @pytest.mark.usefixtures("exact")
