@@ -89,7 +89,7 @@ def crossed(values: "ndarray", groups: Sequence[Hashable]) -> Effect:
     components = _components(sums, sizes, mean)
     error, freedom = components.error(*sums.shape)
     low, high = _interval(sums, sizes, mean, error, freedom)
-    return Effect(mean, low, high, error, freedom, *sums.shape, components)
+    return Effect(mean, low, high, error, freedom, len(sums), len(sizes), components)
 
 
 def _components(sums: "ndarray", sizes: "ndarray", mean: float) -> Components:

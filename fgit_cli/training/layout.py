@@ -78,7 +78,9 @@ class Pass:
         return Batch(
             Side(taken(self.correct_at, self.correct_read), self.correct_value, self.correct_read),
             Side(taken(self.incorrect_at, self.incorrect_read), self.incorrect_value, self.incorrect_read),
-            Forks(*(taken(at, self.fork_read) for at in self.fork_at.unbind(-1)), self.fork_read),
+            Forks(
+                taken(self.fork_at[..., 0], self.fork_read), taken(self.fork_at[..., 1], self.fork_read), self.fork_read
+            ),
             self.summed,
             self.active,
             self.reference.to(log_p.dtype),
