@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fgit_cli import __version__
+from fgit_cli import __version__, messages
 from fgit_cli.errors import INTERRUPTED, EngineError, FgitError
 from fgit_cli.options import Spec, default_of, read_config, specs
 
@@ -81,7 +81,6 @@ def _sign(callback: Any, options_class: type, command: str) -> None:
 def _parameter(name: str, field_type: Any, spec: Spec, options_class: type, command: str) -> Any:
     if spec.argument:
         return typer.Argument(help=spec.text(), metavar=spec.metavar or name.upper(), show_default=False)
-    flags = spec.flags or (f"--{name.replace('_', '-')}",)
     extra: dict[str, Any] = {}
     if name == "config":
 
@@ -92,7 +91,7 @@ def _parameter(name: str, field_type: Any, spec: Spec, options_class: type, comm
 
         extra = {"is_eager": True, "callback": load}
     return typer.Option(
-        *flags,
+        *messages.flags(name, spec),
         help=spec.text(),
         metavar=spec.metavar or _METAVARS.get(_plain(field_type)),
         min=spec.minimum,
@@ -155,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status. Nothing but a bug in fgit leaves here as an exception."""
     arguments = sys.argv[1:] if arguments is None else arguments
     name = arguments[0] if arguments and arguments[0] in COMMANDS else None
-    who = f"fgit {name}" if name else "fgit"
+    who = messages.name(name)
     signal.signal(signal.SIGTERM, _terminated)
     try:
         if not arguments:
@@ -170,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return parsed if isinstance(parsed, int) else 0
     except FgitError as error:
-        _say(f"{who}: {error}")
+        messages.say(name, _one_line(str(error)))
         return error.exit_code
     except BrokenPipeError:
         _drop_stdout()
@@ -178,16 +177,16 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        _say(f"{who}: {error.filename or 'output'}: cannot be written: {error.strerror}")
+        messages.say(name, f"{error.filename or 'output'}: cannot be written: {error.strerror}")
         _drop_stdout()
         return EngineError.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _say(f"{who}: interrupted; what was finished is written")
+        messages.say(name, "interrupted; what was finished is written")
         return INTERRUPTED
     except Exception as error:
         if hasattr(error, "format_message"):  # Typer's own, for words of the command line
             message = error.format_message().replace("Value error, ", "")  # pydantic's word, of no use to a reader
-            _say(f"{who}: {_one_line(message).rstrip('.')}. See `{who} --help`.")
+            messages.say(name, f"{_one_line(message).rstrip('.')}. See `{who} --help`.")
             return 2
         raise
 
@@ -197,13 +196,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # a disk's fault, 
 
 def _one_line(message: str) -> str:
     return " ".join(message.split())
-
-
-def _say(message: str) -> None:
-    try:
-        print(_one_line(message), file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        pass
 
 
 def _drop_stdout() -> None:

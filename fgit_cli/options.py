@@ -211,6 +211,7 @@ class SandboxOptions(Common):
         "auto",
         "The sandbox; auto takes the strongest that works here (fgit doctor shows it), none runs code unprotected.",
         panel=EXECUTION,
+        recorded=False,  # what it came to is in the results; the answers of a model do not depend on it
     )
     workers: int | None = workers_option("Programs run at a time", panel=EXECUTION)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fgit_cli.app import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 GOOD = {"id": "a", "instruction": "Add.", "response": "x = a + b\n", "incorrect": "x = a - b\n", "kept": {"deep": [1]}}
 STAGE = ("select", "--by", "edit")
@@ -255,8 +257,12 @@ def test_an_interrupt_leaves_what_is_finished_and_exits_130(alarm, number):
 
 def test_help_is_quick():
     """Heavy packages are imported where they are used; the asked 0.15 s is measured by benchmarks/startup.py."""
-    heavy = {"torch", "transformers", "sentence_transformers", "openai", "numpy", "scipy", "evalplus", "pandas"}
-    for words in (["--help"], *([c, "--help"] for c in ("mutate", "select", "mask", "train", "eval", "report"))):
+    heavy = {
+        "torch", "transformers", "sentence_transformers", "tokenizers", "huggingface_hub", "openai", "httpx", "numpy",
+        "scipy", "pandas", "matplotlib", "evalplus", "jinja2", "rapidfuzz", "tree_sitter", "asyncio",
+        "multiprocessing", "fgit_cli.executor",
+    }  # fmt: skip
+    for words in (["--help"], *([command, "--help"] for command in COMMANDS)):
         code = (
             "import sys; from fgit_cli.app import main; main(sys.argv[1:]); "
             f"print(sorted(m for m in {heavy!r} if m in sys.modules), file=sys.stderr)"

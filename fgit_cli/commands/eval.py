@@ -15,13 +15,17 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
+from fgit_cli.engines.generation.opening import PANEL
 from fgit_cli.errors import AnswerIsNo, UsageError
-from fgit_cli.options import FilterOptions, SandboxOptions, WorkDirOptions, option, specs
+from fgit_cli.messages import flag, note
+from fgit_cli.options import SandboxOptions, option, specs
+from fgit_cli.stages.ask import AskOptions, kept, write
 from fgit_cli.stages.judge import Sample, Samples, Scores, judge
 from fgit_cli.stages.running import Tally, run_filter
 
@@ -29,12 +33,11 @@ if TYPE_CHECKING:
     from fgit_cli.executor import Executor
 
 DEFAULT_MODEL = "fgit-out"  # where `train` writes
-MODEL = "Asking a model"
 BENCH = "Benchmarks"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(WorkDirOptions, FilterOptions, SandboxOptions):
+class Options(AskOptions, SandboxOptions):
     bench: str = option(
         "humaneval+",
         f"What to measure on: {', '.join(benches.BENCHES)}, or a JSONL file of task_id, prompt, entry_point, tests.",
@@ -46,64 +49,14 @@ class Options(WorkDirOptions, FilterOptions, SandboxOptions):
         metavar="FILE",
         recorded=False,
     )
-    samples: str | None = option(
-        None,
-        "A number: samples a task that the model is asked for (default 1). Or a file of samples, as FILE.",
-        metavar="N|FILE",
-    )
     tasks: str | None = option(
         None,
         "Only these tasks: ids, numbers and ranges of numbers, with commas (HumanEval/0,5,10-19). The score says so.",
         metavar="LIST",
     )
-    extract: Literal["auto", "none", "ast", "evalplus"] = option(
-        "auto",
-        "What of a text is run: none, as it is; ast, the program in it; evalplus, what its sanitize leaves. "
-        "auto: none for samples, ast for the answers of a model.",
-        source="our choice: evalplus's loses decorated functions, imports under try and more",
-    )
     evalplus_json: str | None = option(
         None, "Write the verdicts here too, in EvalPlus's eval_results format.", metavar="FILE", recorded=False
     )
-    model: str | None = option(None, "The model to ask: a folder, a hub name, or its name at --base-url.", panel=MODEL)
-    base_url: list[str] = option(
-        [], "An OpenAI-compatible server; several are balanced.", metavar="URL", panel=MODEL, recorded=False
-    )
-    engine: Literal["auto", "server", "transformers", "vllm"] = option(
-        "auto",
-        "What runs the model; auto: the server with --base-url, else vllm where it and a GPU are, else transformers.",
-        panel=MODEL,
-    )
-    style: Literal["auto", "chat", "text"] = option(
-        "auto",
-        "EvalPlus's prompt for chat models or for base models; auto: chat where the model has a chat template.",
-        source="EvalPlus 0.3.1",
-        panel=MODEL,
-    )
-    prefill: bool = option(
-        True,
-        "Begin the assistant's turn, as EvalPlus does (off with a server, as there, unless given).",
-        flags=("--prefill/--no-prefill",),
-        source="EvalPlus 0.3.1",
-        panel=MODEL,
-    )
-    temperature: float = option(0.0, "0 is greedy.", source="FGit IV-A: greedy", minimum=0, panel=MODEL)
-    top_p: float = option(
-        0.95, "Nucleus sampling, when the temperature is not 0.", source="EvalPlus 0.3.1", minimum=0, maximum=1,
-        panel=MODEL,
-    )  # fmt: skip
-    max_new_tokens: int | None = option(
-        None,
-        "Longest answer; default: the benchmark's own (768 for HumanEval and MBPP).",
-        unit="tokens",
-        source="EvalPlus 0.3.1",
-        minimum=1,
-        panel=MODEL,
-    )
-    seed: int = option(0, "Of sampling.", minimum=0, panel=MODEL)
-    batch_size: int = option(8, "Prompts at once, with transformers.", minimum=1, panel=MODEL, recorded=False)
-    concurrency: int = option(64, "Most requests in flight, with a server.", minimum=1, panel=MODEL, recorded=False)
-    generate_only: bool = option(False, "Write the model's samples and judge none.", panel=MODEL)
     prompt: Literal["complete", "instruct"] = option(
         "complete", "BigCodeBench: code to go on with, or words.", panel=BENCH
     )
@@ -131,14 +84,14 @@ def run(options: Options) -> None:
     if options.model is None:
         evaluate(options, bench, "none" if options.extract == "auto" else options.extract)
         return
-    from fgit_cli.stages import ask
-
     if options.generate_only:
-        if unused := [_flag(n) for n in ("evalplus_json", "isolation", "max_rejects", "rejects") if n in options.given]:
+        if unused := [
+            flag(n, Options) for n in ("evalplus_json", "isolation", "max_rejects", "rejects") if n in options.given
+        ]:
             raise UsageError(f"{', '.join(unused)}: --generate-only judges no sample; leave it out")
-        ask.write(options, bench)
+        write(options, bench)
         return
-    with ask.kept(options, bench) as samples:
+    with kept(options, bench) as samples:
         evaluate(dataclasses.replace(options, files=[samples]), bench, "none")
 
 
@@ -152,15 +105,18 @@ def settle(options: Options) -> Options:
         raise UsageError(f"--samples {options.samples}: give a whole number, 1 or more, or a file of samples")
     if options.samples and not options.samples.isdigit():
         options = dataclasses.replace(options, files=[*options.files, options.samples], samples=None)
-    if options.model is None and options.base_url:
-        raise UsageError("--base-url needs --model, the name that the server knows")
+    if options.model is None and (options.base_url or options.serve):
+        named = "--base-url" if options.base_url else "--serve"
+        raise UsageError(f"{named} needs --model, the name that the server knows")
     if options.model is not None:
         if options.files:
             raise UsageError(f"both --model and samples ({options.files[0]}); give one of them")
         return options
     if options.files or _records_on_stdin():
         unused = [
-            _flag(name) for name, (_, spec) in specs(Options).items() if spec.panel == MODEL and name in options.given
+            flag(name, Options)
+            for name, (_, spec) in specs(Options).items()
+            if spec.panel == PANEL and name in options.given
         ]
         unused += ["--samples"] if options.samples else []
         if unused:
@@ -172,11 +128,6 @@ def settle(options: Options) -> Options:
             f"no samples on stdin and no model in ./{DEFAULT_MODEL}; give samples (FILE or stdin), or --model"
         )
     return dataclasses.replace(options, model=DEFAULT_MODEL)
-
-
-def _flag(name: str) -> str:
-    """An option as it is typed."""
-    return (specs(Options)[name][1].flags or (f"--{name.replace('_', '-')}",))[0]
 
 
 def _records_on_stdin() -> bool:
@@ -200,9 +151,11 @@ def settings(options: Options) -> dict[str, Any]:
             try:
                 given[name] = date.fromisoformat(text)
             except ValueError:
-                raise UsageError(f"{_flag(name)} {text}: no day; write it as 2024-08-31") from None
+                raise UsageError(f"{flag(name, Options)} {text}: no day; write it as 2024-08-31") from None
     if unknown := set(given) - set(benches.entry(options.bench).settings):
-        raise UsageError(f"{', '.join(map(_flag, sorted(unknown)))}: --bench {options.bench} has no such setting")
+        raise UsageError(
+            f"{', '.join(flag(n, Options) for n in sorted(unknown))}: --bench {options.bench} has no such setting"
+        )
     return given
 
 
@@ -234,7 +187,7 @@ def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
     samples, scores = Samples(bench, extract), Scores(bench)
     results = EvalResults(bench) if options.evalplus_json else None
     with opened(options, bench) as executor:
-        bench.prepare(executor, lambda message: say(message, options))
+        bench.prepare(executor, partial(note, "eval", options))
         made = {"fgit": __version__, "data": bench.md5, "extract": extract, **executor.describe()}
 
         def heart(items: Iterable[Sample], tally: Tally) -> Iterator[dict[str, Any]]:
@@ -261,11 +214,5 @@ def opened(options: Options, bench: benches.Bench) -> "Iterator[Executor]":
     from fgit_cli.executor import Executor
 
     with Executor(isolation=options.isolation, workers=options.processes, profile=bench.profile) as executor:
-        say(f"isolation {executor.level}" + (f" ({executor.reason})" if executor.reason else ""), options)
+        note("eval", options, f"isolation {executor.level}" + (f" ({executor.reason})" if executor.reason else ""))
         yield executor
-
-
-def say(message: str, options: Options) -> None:
-    """A note on stderr; silent with --quiet."""
-    if not options.quiet:
-        print(f"fgit eval: {message}", file=sys.stderr, flush=True)

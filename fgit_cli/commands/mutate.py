@@ -21,9 +21,11 @@ from typing import Any, Literal
 
 from fgit_cli import jsonl, prompts
 from fgit_cli.core import fields, variants
-from fgit_cli.engines.generation.teacher import PANEL, TeacherOptions, open_teacher, sampling
+from fgit_cli.engines.generation.opening import PANEL, sampling
+from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
 from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
+from fgit_cli.messages import flag
 from fgit_cli.options import EXECUTION, ExecutionOptions, FieldOptions, FilterOptions, option, specs
 from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
@@ -88,18 +90,14 @@ def _refuse_unused(options: Options) -> None:
     prompting = {"prompt_file", "from_batch", *REHEARSALS}
     unused = {"llm": testing, "student": prompting}.get(options.method, asking | testing | prompting)
     for name in sorted(unused & options.given):
-        raise UsageError(f"{_flag(name)} has no use with --method {options.method}; leave it out")
+        raise UsageError(f"{flag(name)} has no use with --method {options.method}; leave it out")
     chosen = [name for name in REHEARSALS if getattr(options, name)]
     if options.from_batch and "preview" not in chosen:
         chosen.append("from_batch")
     if len(chosen) > 1:
-        raise UsageError(f"{' and '.join(map(_flag, chosen))} do not go together; give one of them")
+        raise UsageError(f"{' and '.join(map(flag, chosen))} do not go together; give one of them")
     if options.output and (options.preview or options.emit_batch):
-        raise UsageError(f"--output has no use with {_flag(chosen[0])}, which makes no records; leave it out")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+        raise UsageError(f"--output has no use with {flag(chosen[0])}, which makes no records; leave it out")
 
 
 def _run_teacher(options: Options) -> None:
@@ -107,7 +105,8 @@ def _run_teacher(options: Options) -> None:
     if options.dry_run or options.emit_batch:
         _without_teacher(options, asking)
         return
-    with open_teacher("mutate", options, options.files, options.variants, options.from_batch) as teacher:
+    otherwise = "fgit mutate --method universalmutator needs none"
+    with open_teacher("mutate", options, options.files, options.variants, options.from_batch, otherwise) as teacher:
         if options.preview:
             from fgit_cli.stages.preview import preview
 
@@ -137,7 +136,7 @@ def _filter(options: Options, heart: Heart) -> None:
 def _without_teacher(options: Options, asking: Asking) -> None:
     """--dry-run and --emit-batch."""
     tally = Tally("mutate", options)
-    drawn = sampling(options, options.variants)
+    drawn = sampling(options, options.variants, options.max_new_tokens)
     items = with_code(_read(options, tally), tally)
     if options.dry_run:
         from fgit_cli.engines.generation.rehearse import dry_run

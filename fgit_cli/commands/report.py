@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli import __version__, jsonl
 from fgit_cli.errors import FgitError, MissingExtra, UsageError
+from fgit_cli.messages import note
 from fgit_cli.options import Common, argument, option, resolved
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def run(options: Options) -> None:
     alone = not options.files and (options.variants or (options.against and sys.stdin.isatty()))
     read = inputs.Inputs() if alone else inputs.read(options.files)
     if read.empty and not options.against and not options.variants:
-        say("the input is empty: no records", options)
+        note("report", options, "the input is empty: no records")
         return
     tables = chosen(builders(read, options), options)
     match options.format:
@@ -105,7 +106,7 @@ def run(options: Options) -> None:
         from fgit_cli.reporting import drawing
 
         drawn = drawing.write(all_plots(read, tables), options.plots)
-        say(f"{len(drawn)} files of plots in {options.plots}", options)
+        note("report", options, f"{len(drawn)} files of plots in {options.plots}")
     if options.output is None or options.output == "-":
         sys.stdout.write(written)
         return
@@ -196,7 +197,7 @@ def page(read: "Inputs", tables: "list[Table]", options: Options) -> str:
         content.plots = [(plot.title, plot.note, drawing.for_page(plot)) for plot in all_plots(read, tables)]
     else:
         content.notes.append(f"No plots: {MissingExtra('a plot', 'plots')}.")
-        say(content.notes[-1], options)
+        note("report", options, content.notes[-1])
     kept = (record for pairs in read.pairs.values() for record in pairs.kept)
     content.pairs = [shown for record in kept if (shown := gallery.show(record, token_spans))]
     return written(content)
@@ -235,7 +236,7 @@ def needs_scipy(name: str, make: "Callable[[], Table | None]", options: Options)
     except ImportError:
         if name in options.table:
             raise MissingExtra(f"the table {name}", "report") from None
-        say(f"no table {name}: {MissingExtra('it', 'report')}", options)
+        note("report", options, f"no table {name}: {MissingExtra('it', 'report')}")
         return None
 
 
@@ -257,8 +258,3 @@ def chosen(makers: "Builders", options: Options) -> "list[Table]":
             there = ", ".join(name for name, make in makers.items() if make())
             raise UsageError(f"--table {name}: no such table for this input; there are: {there}")
     return tables
-
-
-def say(message: str, options: Options) -> None:
-    if not options.quiet:
-        print(f"fgit report: {message}", file=sys.stderr)

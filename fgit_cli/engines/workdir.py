@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli.errors import InputError, UsageError
+from fgit_cli.messages import note
 from fgit_cli.options import resolved
 
 LOCK = "lock"  # in the folder; held by the command that works there
@@ -38,9 +39,7 @@ def open_workdir(command: str, options: Any, inputs: list[str]) -> Iterator[Path
     except OSError as error:
         raise UsageError(f"--work-dir {path}: {error.strerror}; name a folder that can be written") from None
     existed = any(p.name != LOCK for p in path.iterdir())
-    if not options.quiet:
-        what = "takes up the work in" if existed else "keeps its work in"
-        print(f"fgit {command}: {what} {path}", file=sys.stderr, flush=True)
+    note(command, options, f"{'takes up the work in' if existed else 'keeps its work in'} {path}")
     try:
         yield path
     finally:

@@ -4,32 +4,80 @@ Answers are in the work folder the moment they exist; the same command again ask
 holds `samples.jsonl`, once it is whole, and `run.json`: prompts, stops, sampling, model, how many answers were cut.
 """
 
+import contextlib
 import dataclasses
-import importlib.util
 import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fgit_cli import __version__, jsonl
 from fgit_cli.benches import prompts
 from fgit_cli.benches.bench import Bench, Task
 from fgit_cli.benches.extract import Extractor
-from fgit_cli.commands.eval import Options, say
-from fgit_cli.engines.generation import Completion, Engine, Request, RequestFailed, Sampling
+from fgit_cli.engines.generation import Completion, Engine, Request, RequestFailed
+from fgit_cli.engines.generation.opening import PANEL, ModelOptions, kind_of, open_engine, sampling
 from fgit_cli.engines.generation.store import Durable, Store, identity
 from fgit_cli.engines.workdir import open_workdir
-from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.errors import EngineError
 from fgit_cli.jsonl import write_text_whole
-from fgit_cli.options import resolved
+from fgit_cli.messages import note
+from fgit_cli.options import FilterOptions, option, resolved
 from fgit_cli.stages.running import Progress, Tally
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AskOptions(ModelOptions, FilterOptions):
+    """What a model is asked for on a benchmark, and what is made of its answers."""
+
+    samples: str | None = option(
+        None,
+        "A number: samples a task that the model is asked for (default 1). Or a file of samples, as FILE.",
+        metavar="N|FILE",
+    )
+    extract: Literal["auto", "none", "ast", "evalplus"] = option(
+        "auto",
+        "What of a text is run: none, as it is; ast, the program in it; evalplus, what its sanitize leaves. "
+        "auto: none for samples, ast for the answers of a model.",
+        source="our choice: evalplus's loses decorated functions, imports under try and more",
+    )
+    style: Literal["auto", "chat", "text"] = option(
+        "auto",
+        "EvalPlus's prompt for chat models or for base models; auto: chat where the model has a chat template.",
+        source="EvalPlus 0.3.1",
+        panel=PANEL,
+    )
+    prefill: bool = option(
+        True,
+        "Begin the assistant's turn, as EvalPlus does (off with a server, as there, unless given).",
+        flags=("--prefill/--no-prefill",),
+        source="EvalPlus 0.3.1",
+        panel=PANEL,
+    )
+    temperature: float = option(
+        0.0, "Sampling temperature; 0 is greedy.", source="FGit IV-A: greedy", minimum=0, panel=PANEL
+    )
+    top_p: float = option(
+        0.95, "Nucleus sampling, when the temperature is not 0.", source="EvalPlus 0.3.1", minimum=0, maximum=1,
+        panel=PANEL,
+    )  # fmt: skip
+    max_new_tokens: int | None = option(
+        None,
+        "Longest answer; default: the benchmark's own (768 for HumanEval and MBPP).",
+        unit="tokens",
+        source="EvalPlus 0.3.1",
+        minimum=1,
+        panel=PANEL,
+    )
+    generate_only: bool = option(False, "Write the model's samples and judge none.", panel=PANEL)
+
+
 @contextmanager
-def kept(options: Options, bench: Bench) -> Iterator[str]:
+def kept(options: AskOptions, bench: Bench) -> Iterator[str]:
     """The samples in a file of the work folder, whole; its name, until the end of the `with`."""
     with _folder(options, bench) as folder:
         try:
@@ -39,19 +87,19 @@ def kept(options: Options, bench: Bench) -> Iterator[str]:
         yield str(folder / "samples.jsonl")
 
 
-def write(options: Options, bench: Bench) -> None:
+def write(options: AskOptions, bench: Bench) -> None:
     """`--generate-only`: the samples to stdout or --output, each as soon as it exists."""
     with _folder(options, bench) as folder:
         _write(options, bench, folder, options.output)
 
 
-def _folder(options: Options, bench: Bench) -> AbstractContextManager[Path]:
+def _folder(options: AskOptions, bench: Bench) -> AbstractContextManager[Path]:
     """The work folder, by data and what is asked; how the answers are judged later is another matter."""
-    asked = dataclasses.replace(options, isolation="auto", extract="auto", generate_only=False)
+    asked = dataclasses.replace(options, extract="auto", generate_only=False)
     return open_workdir("eval", asked, [str(bench.path or os.devnull)])
 
 
-def _write(options: Options, bench: Bench, folder: Path, name: str | None) -> None:
+def _write(options: AskOptions, bench: Bench, folder: Path, name: str | None) -> None:
     tally = Tally("eval", dataclasses.replace(options, rejects=None))
     progress = Progress(tally)
     writer = jsonl.Writer(name)
@@ -67,22 +115,22 @@ def _write(options: Options, bench: Bench, folder: Path, name: str | None) -> No
         writer.close(whole)
 
 
-def ask(options: Options, bench: Bench, folder: Path) -> Iterator[dict[str, Any]]:
+def ask(options: AskOptions, bench: Bench, folder: Path) -> Iterator[dict[str, Any]]:
     """A record per answer, in the order of the tasks; what was cut, refused and extracted is said at the end.
 
     A prompt that is too long or refused has empty answers, as the model gave none. Raises EngineError after all others
     for prompts on which the engine failed: they are asked for again.
     """
-    kind = engine_kind(options)
-    engine = open_engine(kind, options)
-    store = Store(folder)
-    try:
-        questions = Questions(options, bench, is_chat(options, engine), kind)
+    with (
+        contextlib.closing(Store(folder)) as store,
+        open_engine(options, folder, partial(note, "eval", options)) as engine,
+    ):
+        questions = Questions(options, bench, is_chat(options, engine))
         durable = Durable(engine, store, identity(engine))
         failed = []
         for request, answer in durable.generate(questions.requests(), questions.sampling):
             if isinstance(answer, RequestFailed):
-                say(f"{request.key}: {answer}", options)
+                note("eval", options, f"{request.key}: {answer}")
                 if answer.again:
                     failed.append(request.key)
                     continue
@@ -96,30 +144,19 @@ def ask(options: Options, bench: Bench, folder: Path) -> Iterator[dict[str, Any]
                 "asks again for these"
             )
         questions.report(folder, engine, durable)
-    finally:
-        store.close()
-        engine.close()
 
 
 class Questions:
     """What is asked of the model, and what is made of its answers."""
 
-    def __init__(self, options: Options, bench: Bench, chat: bool, kind: str) -> None:
+    def __init__(self, options: AskOptions, bench: Bench, chat: bool) -> None:
         self.options, self.bench, self.chat = options, bench, chat
-        self.prefill = options.prefill if "prefill" in options.given else kind != "server"
+        self.prefill = options.prefill if "prefill" in options.given else kind_of(options) != "server"
         self.count = int(options.samples or 1)
         self.extractor = Extractor("ast" if options.extract == "auto" else options.extract)
         self.finished: Counter[str] = Counter()
-        greedy = options.temperature == 0
-        if greedy and self.count > 1:
-            raise UsageError(f"--temperature 0 gives {self.count} equal samples; raise it, or ask for one")
-        self.sampling = Sampling(
-            temperature=options.temperature,
-            top_p=1.0 if greedy else options.top_p,
-            max_tokens=options.max_new_tokens or bench.max_new_tokens,
-            seed=options.seed,
-            stop=bench.stops(chat) if self.prefill or not chat else (),  # EvalPlus sends none when it does not begin
-        )
+        stops = bench.stops(chat) if self.prefill or not chat else ()  # EvalPlus sends none when it does not begin
+        self.sampling = sampling(options, self.count, options.max_new_tokens or bench.max_new_tokens, stops)
 
     def requests(self) -> Iterator[Request]:
         for task in self.bench.usable:
@@ -154,9 +191,9 @@ class Questions:
         said = f"{self.finished.total()} answers, {durable.found} of them from an earlier run"
         said += f"; {cut} cut at {self.sampling.max_tokens} tokens" if cut else ""
         said += f"; {refused} refused" if refused else ""
-        say(said, self.options)
-        for note in self.extractor.notes():
-            say(note, self.options)
+        note("eval", self.options, said)
+        for line in self.extractor.notes():
+            note("eval", self.options, line)
         first = self.request(next(iter(self.bench.usable)))
         made = {
             "command": "eval",
@@ -172,50 +209,7 @@ class Questions:
         write_text_whole(folder / "run.json", json.dumps(made, indent=2) + "\n")
 
 
-def engine_kind(options: Options) -> str:
-    """`server`, `vllm` or `transformers`. Raises UsageError where what is asked does not fit together."""
-    if options.engine == "server" and not options.base_url:
-        raise UsageError("--engine server needs --base-url")
-    if options.base_url and options.engine not in ("auto", "server"):
-        raise UsageError(f"--base-url names a server and --engine {options.engine} none; give one of them")
-    if options.engine != "auto":
-        return options.engine
-    if options.base_url:
-        return "server"
-    return "vllm" if importlib.util.find_spec("vllm") and _has_gpu() else "transformers"
-
-
-def _has_gpu() -> bool:
-    try:
-        import torch
-    except ImportError:
-        return False
-    return torch.cuda.is_available()
-
-
-def open_engine(kind: str, options: Options) -> Engine:
-    """The engine of that kind. Raises MissingExtra, and UsageError for a model that cannot be had."""
-    model = str(options.model)
-    if kind == "server":
-        from fgit_cli.engines.generation.server import ServerEngine
-
-        return ServerEngine(
-            model,
-            options.base_url,
-            api_key=os.environ.get("OPENAI_API_KEY"),
-            concurrency=options.concurrency,
-            warn=lambda message: say(message, options),
-        )
-    if kind == "vllm":
-        from fgit_cli.engines.generation.vllm import VllmEngine
-
-        return VllmEngine(model)
-    from fgit_cli.engines.generation.transformers import TransformersEngine
-
-    return TransformersEngine(model, batch_size=options.batch_size)
-
-
-def is_chat(options: Options, engine: Any) -> bool:
+def is_chat(options: AskOptions, engine: Any) -> bool:
     """Whether the model is asked in turns: as said, else where it has a chat template (a server is taken to)."""
     if options.style != "auto":
         return options.style == "chat"

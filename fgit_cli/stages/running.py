@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from fgit_cli import jsonl
+from fgit_cli import jsonl, messages
 from fgit_cli.errors import AnswerIsNo, InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions
@@ -54,7 +54,7 @@ class Tally:
         self.say(f"{error} (passed over)")
 
     def say(self, message: str) -> None:
-        print(f"fgit {self.command}: {message}", file=sys.stderr, flush=True)
+        messages.say(self.command, message)
 
     def note(self, message: str) -> None:
         """Say what is worth knowing but no error; silent with --quiet."""
@@ -96,7 +96,7 @@ class Progress:
             return
         self.shown = now
         rate = self.tally.written / max(now - self.started, 1e-9)
-        text = f"fgit {self.tally.command}: {self.tally.written} out, {self.tally.rejects.total()} left out"
+        text = f"{self.tally.written} out, {self.tally.rejects.total()} left out"
         if self.tally.rejects:
             text += f" ({', '.join(f'{n} {reason}' for reason, n in self.tally.rejects.most_common(3))})"
         text += f", {rate:.1f}/s"
@@ -106,8 +106,7 @@ class Progress:
             text += f", {done / total:.0%} of {total}, ETA {_clock(left)}"
         if detail := self.tally.detail():
             text += f", {detail}"
-        end = "" if self.terminal else "\n"
-        print(f"\r\x1b[2K{text}" if self.terminal else text, end=end, file=sys.stderr, flush=True)
+        messages.progress(self.tally.command, text, self.terminal)
 
     def _total(self) -> int | None:
         """How many records there are; None where only reading on would tell (stdin, compressed files)."""
@@ -117,7 +116,7 @@ class Progress:
 
     def clear(self) -> None:
         if self.terminal and not self.silent:
-            print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+            messages.clear_progress()
 
 
 def _clock(seconds: float) -> str:

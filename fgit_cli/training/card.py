@@ -8,6 +8,7 @@ from typing import Any
 
 from fgit_cli import __version__
 from fgit_cli.jsonl import write_text_whole
+from fgit_cli.messages import flag
 from fgit_cli.options import resolved
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.options import Options
@@ -71,8 +72,8 @@ def write_card(folder: Path, run: dict[str, Any]) -> None:
         "",
     ]
     lines += ["| option | value |", "|---|---|"]
-    lines += [f"| `--{name.replace('_', '-')}` | {options[name]} |" for name in _constants(options["objective"])]
-    lines += [f"| `--{name.replace('_', '-')}` | {options[name]} |" for name in SCHEDULE]
+    lines += [f"| `{flag(name)}` | {options[name]} |" for name in _constants(options["objective"])]
+    lines += [f"| `{flag(name)}` | {options[name]} |" for name in SCHEDULE]
     last = result.get("last_step") or {}
     lines += ["", "| in the last logged step | |", "|---|---|"]
     lines += [f"| {label} | {last[name]:.4g} |" for name, label in TOLD if last.get(name) is not None]

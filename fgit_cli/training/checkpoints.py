@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli.errors import UsageError
+from fgit_cli.messages import flag
 from fgit_cli.options import resolved
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.options import Options
@@ -101,8 +102,7 @@ def check_same(what: str, then: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuse options that differ from those that `what` was made with. Raises UsageError."""
     for name in now:
         if now[name] != then.get(name):
-            flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{what} with {flag} {then.get(name)}, this run has {now[name]}")
+            raise UsageError(f"{what} with {flag(name)} {then.get(name)}, this run has {now[name]}")
 
 
 def remove_run(folder: Path) -> None:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fgit_cli import jsonl
+from fgit_cli import jsonl, messages
 from fgit_cli.training.options import Options
 
 PLAIN_SECONDS = 10.0  # between plain lines of progress where stderr is no terminal
@@ -141,4 +141,4 @@ def duration(seconds: float) -> str:
 
 
 def say(message: str) -> None:
-    print(f"fgit train: {message}", file=sys.stderr, flush=True)
+    messages.say("train", message)

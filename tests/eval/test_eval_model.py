@@ -26,8 +26,8 @@ def options(small, **given):
     return command.Options(data=str(small), **given, given=frozenset(given))
 
 
-def questions(small, kind="transformers", chat=True, **given):
-    return ask.Questions(options(small, model="m", **given), load("humaneval+", str(small)), chat, kind)
+def questions(small, engine="transformers", chat=True, **given):
+    return ask.Questions(options(small, model="m", engine=engine, **given), load("humaneval+", str(small)), chat)
 
 
 def test_a_chat_model_is_asked_as_evalplus_asks(small):
@@ -58,15 +58,15 @@ def test_a_base_model_is_asked_as_evalplus_asks(small, family):
 
 
 def test_a_server_is_not_given_the_beginning_of_the_answer(small):
-    request = next(questions(small, kind="server").requests())
+    request = next(questions(small, engine="server").requests())
     assert [turn["role"] for turn in request.messages] == ["user"]
-    assert questions(small, kind="server").sampling.stop == ()
-    begun = next(questions(small, kind="server", prefill=True).requests())
+    assert questions(small, engine="server").sampling.stop == ()
+    begun = next(questions(small, engine="server", prefill=True).requests())
     assert begun.prefilled
 
 
 def test_equal_samples_are_refused(small):
-    with pytest.raises(UsageError, match="3 equal samples"):
+    with pytest.raises(UsageError, match="3 equal answers"):
         questions(small, samples="3")
     assert next(questions(small, samples="3", temperature=0.8).requests()).n == 3
 

@@ -60,6 +60,16 @@ def test_the_server_is_started_used_and_stopped(vllm, fgit, tmp_path):
     assert gone(tmp_path)
 
 
+def test_eval_starts_a_server_as_mutate_does(vllm, fgit, tmp_path):
+    task = {"task_id": "t/0", "prompt": "def add(a, b):\n", "entry_point": "add", "tests": "assert add(1, 1) == 2"}
+    (tmp_path / "bench.jsonl").write_text(json.dumps(task) + "\n")
+    ran = fgit("eval", "--bench", "bench.jsonl", "--model", "m", "--serve", "--generate-only", env=vllm())
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["task_id"] == "t/0"
+    assert (tmp_path / "words").read_text().split()[:2] == ["serve", "m"]
+    assert gone(tmp_path)
+
+
 def test_a_server_that_dies_at_once_shows_its_log(vllm, fgit):
     ran = fgit("mutate", "--serve", stdin=lines(records(1)), env=vllm('echo "CUDA is not there" >&2; exit 3'))
     assert ran.code == 4

@@ -1,29 +1,27 @@
-"""The teacher of `mutate` and `refine`: its options, the engine they mean, and answers that are kept as they come."""
+"""The teacher of `mutate` and `refine`: its defaults, and answers that are kept as they come."""
 
 import contextlib
 import dataclasses
-import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal, TypeVar
 
+from fgit_cli import messages
 from fgit_cli.engines.generation import Answer, Completion, Engine, Request, RequestFailed, Sampling
+from fgit_cli.engines.generation.opening import PANEL, ModelOptions, open_engine, sampling
 from fgit_cli.engines.generation.store import Durable, Store, identity
 from fgit_cli.engines.workdir import open_workdir
-from fgit_cli.errors import EngineError, UsageError
-from fgit_cli.options import WorkDirOptions, option
+from fgit_cli.errors import EngineError
+from fgit_cli.options import option
 
 TEACHER = "Qwen/Qwen2.5-Coder-32B-Instruct"
-LOCAL_URL = "http://localhost:8000/v1"
 Item = TypeVar("Item")
-PANEL = "Teacher"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TeacherOptions(WorkDirOptions):
-    """Which model writes, where it runs, how its tokens are drawn."""
+class TeacherOptions(ModelOptions):
+    """The model's options with the teacher's defaults."""
 
     model: str = option(
         TEACHER,
@@ -31,149 +29,41 @@ class TeacherOptions(WorkDirOptions):
         source="FGit III-B1",
         panel=PANEL,
     )
-    engine: Literal["server", "transformers", "vllm"] = option(
+    engine: Literal["auto", "server", "transformers", "vllm"] = option(
         "server",
-        "Where the model runs: an OpenAI-compatible server; in this process by transformers or vLLM.",
+        "Where the model runs: an OpenAI-compatible server; in this process by transformers or vLLM; auto: by vLLM "
+        "where it and a GPU are, else by transformers.",
         panel=PANEL,
-    )
-    serve: bool = option(
-        False,
-        "Start `vllm serve` for the model on the local GPUs, and stop it at the end.",
-        panel=PANEL,
-        recorded=False,
-    )
-    serve_args: str = option(
-        "",
-        "Words for `vllm serve`, such as '--data-parallel-size 8'; none: the model is split over all GPUs.",
-        metavar="WORDS",
-        panel=PANEL,
-        recorded=False,
-    )
-    serve_deadline: float = option(
-        1800,
-        "How long the server of --serve may take to answer.",
-        unit="seconds",
-        minimum=1,
-        panel=PANEL,
-        recorded=False,
-    )
-    base_url: list[str] = option(
-        [],
-        f"The server; several are balanced. Default: OPENAI_BASE_URL, else {LOCAL_URL}. The key is OPENAI_API_KEY.",
-        metavar="URL",
-        panel=PANEL,
-        recorded=False,
     )
     temperature: float = option(0.8, "Sampling temperature; 0 is greedy.", source="FGit III-B1", minimum=0, panel=PANEL)
-    top_p: float = option(1.0, "Nucleus sampling.", source="our choice: none", minimum=0, maximum=1, panel=PANEL)
-    top_k: int | None = option(None, "Not sent unless set.", minimum=1, panel=PANEL)
-    repetition_penalty: float = option(
-        1.0,
-        "Sent as it is, because the teacher's own default (1.05) punishes copying the reference.",
-        source="our choice",
-        minimum=0.01,
-        panel=PANEL,
-    )
     max_new_tokens: int = option(
         2048, "Longest answer; one that is cut is refused.", unit="tokens", source="our choice", minimum=1, panel=PANEL
-    )
-    seed: int = option(0, "Seed of sampling and of every draw.", minimum=0, panel=PANEL)
-    concurrency: int = option(
-        64, "Most requests in flight; adapts below.", source="our choice", minimum=1, panel=PANEL, recorded=False
-    )
-    timeout: float = option(
-        600, "Longest time for one request.", unit="seconds", minimum=1, panel=PANEL, recorded=False
-    )
-    patience: float = option(
-        300, "Give up when nothing is answered for so long.", unit="seconds", minimum=0, panel=PANEL, recorded=False
-    )
-    batch_size: int = option(8, "Prompts at once with --engine transformers.", minimum=1, panel=PANEL, recorded=False)
-
-
-def sampling(options: TeacherOptions, answers: int) -> Sampling:
-    """The sampling of the options. Raises UsageError where several answers would be equal."""
-    if options.temperature == 0 and answers > 1:
-        raise UsageError(f"--temperature 0 gives {answers} equal answers; raise it, or ask for one")
-    return Sampling(
-        temperature=options.temperature,
-        top_p=options.top_p,
-        top_k=options.top_k,
-        repetition_penalty=options.repetition_penalty,
-        max_tokens=options.max_new_tokens,
-        seed=options.seed,
-    )
-
-
-@contextlib.contextmanager
-def open_engine(options: TeacherOptions, folder: Path, note: Callable[[str], None]) -> Iterator[Engine]:
-    """The engine that the options name, closed at the end; `folder` is for its log."""
-    with contextlib.ExitStack() as stack:
-        engine: Engine
-        if options.engine == "transformers":
-            from fgit_cli.engines.generation.transformers import TransformersEngine
-
-            engine = TransformersEngine(options.model, batch_size=options.batch_size)
-        elif options.engine == "vllm":
-            from fgit_cli.engines.generation.vllm import VllmEngine
-
-            engine = VllmEngine(options.model)
-        else:
-            engine = _open_server(options, folder, note, stack)
-        stack.callback(engine.close)
-        yield engine
-
-
-def _open_server(
-    options: TeacherOptions, folder: Path, note: Callable[[str], None], stack: contextlib.ExitStack
-) -> Engine:
-    from fgit_cli.engines.generation.serve import serve
-    from fgit_cli.engines.generation.server import ServerEngine
-
-    urls = options.base_url or [os.environ.get("OPENAI_BASE_URL") or LOCAL_URL]
-    more: dict[str, Any] = {}
-    if not options.base_url and not os.environ.get("OPENAI_BASE_URL"):
-        more["absent"] = (
-            f"no server at {LOCAL_URL}: name one by --base-url or OPENAI_BASE_URL, or start one by --serve "
-            "(fgit mutate --method universalmutator needs none)"
-        )
-    if options.serve:
-        if options.base_url:
-            raise UsageError("--serve starts the server itself; leave --base-url out")
-        url, ended = stack.enter_context(serve(options.model, options.serve_args, folder, options.serve_deadline, note))
-        urls, more = [url], {"ended": ended}
-    return ServerEngine(
-        options.model,
-        urls,
-        api_key=os.environ.get("OPENAI_API_KEY"),
-        concurrency=options.concurrency,
-        timeout=options.timeout,
-        patience=options.patience,
-        warn=note,
-        **more,
     )
 
 
 @contextlib.contextmanager
 def open_teacher(
-    command: str, options: TeacherOptions, inputs: list[str], answers: int, batch: list[str] | None = None
+    command: str,
+    options: TeacherOptions,
+    inputs: list[str],
+    answers: int,
+    batch: list[str] | None = None,
+    otherwise: str = "",
 ) -> Iterator["Teacher"]:
     """The teacher of the options with its work folder; `answers` is how many are asked of one prompt.
 
-    With the output files of a `batch`, the answers come from there and nobody is asked.
+    With the output files of a `batch`, the answers come from there and nobody is asked. `otherwise`: what a user can do
+    who has no teacher.
     """
-    drawn = sampling(options, answers)
-
-    def note(message: str) -> None:
-        if not options.quiet:
-            print(f"fgit {command}: {message}", file=sys.stderr, flush=True)
-
+    drawn = sampling(options, answers, options.max_new_tokens)
+    note = partial(messages.note, command, options)
     with open_workdir(command, options, inputs) as folder, contextlib.closing(Store(folder)) as store:
         if batch:
             from fgit_cli.engines.generation.batch import BatchAnswers
 
             yield Teacher(BatchAnswers(options.model, batch, store), drawn, store)
         else:
-            with open_engine(options, folder, note) as engine:
+            with open_engine(options, folder, note, otherwise) as engine:
                 yield Teacher(engine, drawn, store)
 
 
