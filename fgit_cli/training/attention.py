@@ -62,12 +62,14 @@ class Varlen(NamedTuple):
 class Segments:
     """The spans of a packed row, all trunks and then all branches; what the kernels make of them once a pass.
 
-    `detached`: the branches run without gradient (`--detach-weight`).
+    `detached`: the branches run without gradient (`--detach-weight`). `longest`: the longest sequence of the data in
+    tokens, where known; a window that is shorter cannot be served.
     """
 
     spans: Sequence[Span]
     kernel: Kernel
     detached: bool = False
+    longest: int | None = None
     _masks: list[Tensor] | None = None
     _varlen: Varlen | None = None
 
@@ -224,9 +226,8 @@ def attend(
 
     Raises EngineError where the model asks for more than scaled dot products.
     """
-    more = [name for name in ("softcap", "s_aux", "position_bias") if kwargs.get(name) is not None]
-    if more:
-        raise EngineError(f"the shared layout's attention knows no {', '.join(more)}; give --layout plain")
+    if why := _beyond(kwargs, attention_mask, fgit_segments):
+        raise EngineError(f"the shared layout's attention knows no {', '.join(why)}; give --layout plain")
     query, key, value = (_cast(t) for t in (query, key, value))
     if fgit_segments is None:
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -237,6 +238,28 @@ def attend(
         kernel = kernel_for(query.device, query.dtype, query.shape[-1])
     run = varlen_segments if kernel == "varlen" else sdpa_segments
     return run(query, key, value, fgit_segments, scaling), None
+
+
+# What models hand to their attention and this one may leave aside: what it has done already, or what is another's.
+ASIDE = {
+    "cache_position", "dropout", "is_causal", "output_attentions", "output_hidden_states", "output_router_logits",
+    "position_embeddings", "position_ids", "sliding_window", "use_cache",
+}  # fmt: skip
+
+
+def _beyond(given: dict[str, Any], mask: Tensor | None, segments: Segments | None) -> list[str]:
+    """What the model asks of its attention beyond causal scaled dot products, by the names of its arguments."""
+    more = [name for name, value in given.items() if name not in ASIDE and (isinstance(value, Tensor) or value)]
+    if segments is None:
+        return more
+    window = given.get("sliding_window")
+    if window and segments.longest is not None and window < segments.longest:
+        more.append(f"sliding_window of {window}")
+    if mask is not None:
+        more.append("attention_mask")
+    if given.get("is_causal") is False:
+        more.append("is_causal=False")
+    return more
 
 
 def _cast(tensor: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ def evaluate(model: Any, held_out: PairStore, options: Options, layout: Layout, 
     with torch.no_grad():
         for first in range(0, len(held_out), AT_ONCE):
             examples = [Example(held_out[i]) for i in range(first, min(first + AT_ONCE, len(held_out)))]
-            ranks = plan_passes(examples, READING, layout.name, options.token_budget, accelerator.num_processes)
+            ranks = plan_passes(
+                examples, READING, layout.name, options.token_budget, accelerator.num_processes, layout.alone
+            )
             totals = Totals.of(examples)
             for members in ranks[accelerator.process_index]:
                 with accelerator.autocast():

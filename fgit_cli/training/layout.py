@@ -52,6 +52,7 @@ class Pass:
     input_ids: "Tensor"  # [rows, length]
     position_ids: "Tensor"  # [rows, length]
     spans: tuple[Span, ...] | None  # shared layout only
+    lengths: "Tensor | None"  # [rows], tokens of each row without padding; plain layout only
     positions: "Tensor"  # [R], into the flattened [N]
     targets: "Tensor"  # [R], the token each of them must predict
     correct_at: "Tensor"  # [B, T], into [R]; 0 where not read
@@ -207,7 +208,8 @@ def _lay_plain(examples: Sequence[Example], reads: Sequence[Reading]) -> "_Laid"
     if not ids:  # nothing is read (no fork, or a symmetric objective and no mark): something must run
         ids.append(examples[0].pair.prompt_ids)
     places = np.tile(np.arange(length), (len(ids), 1))
-    return _Laid(_pad(ids, np.int64), places, None, predicted, at, sum(map(len, ids)))
+    fed = tuple(map(len, ids))
+    return _Laid(_pad(ids, np.int64), places, None, predicted, at, sum(fed), fed)
 
 
 class _Laid(NamedTuple):
@@ -219,6 +221,7 @@ class _Laid(NamedTuple):
     predicted: _Predictions
     at: list[_At]
     fed: int
+    lengths: tuple[int, ...] | None = None
 
 
 def _pad(arrays: Sequence[np.ndarray], dtype: type) -> np.ndarray:
@@ -247,6 +250,7 @@ def build(examples: Sequence[Example], objective: Objective, layout: LayoutName,
         input_ids=tensor(laid.input_ids),
         position_ids=tensor(laid.position_ids),
         spans=laid.spans,
+        lengths=tensor(np.array(laid.lengths)) if laid.lengths else None,
         positions=tensor(np.concatenate([np.zeros(0, np.int64), *laid.predicted.at])),
         targets=tensor(np.concatenate([np.zeros(0, np.int64), *laid.predicted.targets])),
         correct_at=tensor(_pad([at.correct for at in laid.at], np.int64)),

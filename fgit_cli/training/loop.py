@@ -28,6 +28,7 @@ from fgit_cli.training.runlog import RunLog
 from fgit_cli.training.saving import save_model
 from fgit_cli.training.step import Totals, confirm, prepare, step
 from fgit_cli.training.sums import Sums
+from fgit_cli.training.support import without_dropout
 
 
 def train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_of: Loss = objective_loss) -> None:
@@ -61,10 +62,11 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     model, source = load_model(name, options, accelerator)
     check_room(folder, *parameters(model), kept=options.save_total_limit if 0 < options.save_steps < steps else 0)
     longest = max(s.longest for s in (store, held_out) if s)
+    dropout, put_back = without_dropout(model) if objective.preference else ([], None)  # as the reference runs
     layout = prepare(model, options.layout, options.attention, longest)
     optimizer = make_optimizer(model, options)
     model, optimizer = accelerator.prepare(model, optimizer)
-    layout = confirm(model, layout)
+    layout = confirm(model, layout, steady=objective.preference)
     trained = [p for p in model.parameters() if p.requires_grad]
     rate = schedule.learning_rate(options, steps)
     reference = reference_of(options, name, model, store, layout, accelerator)
@@ -79,6 +81,8 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     log.note(f"{name} on {machine['ranks']} × {machine['device']} ({machine['type']}), {layout.name} layout")
     for reason in layout.reasons:
         log.note(reason)
+    if dropout:
+        log.note(f"{objective.name} trains without dropout, as its frozen copy runs without it ({', '.join(dropout)})")
     log.note(f"step {done} of {steps}, {options.global_batch_size} of {len(store)} pairs each")
     sums, since, logged = Sums(accelerator), time.perf_counter(), done
     held: dict[str, dict[str, Any]] = checkpoints.read(checkpoint).get("held_out", {}) if checkpoint else {}
@@ -103,7 +107,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 for place, i in enumerate(chosen)
             ]
             totals = Totals.of(examples)
-            passes = plan_passes(examples, objective, layout.name, options.token_budget, ranks)[rank]
+            passes = plan_passes(examples, objective, layout.name, options.token_budget, ranks, layout.alone)[rank]
             for group in optimizer.param_groups:
                 group["lr"] = rate(number)
 
@@ -149,7 +153,9 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 checkpoints.save(accelerator, folder, done, run, options.save_total_limit)
         look("after")
 
-        saved = save_model(model, source, options, accelerator, folder, store)
+        if put_back:
+            put_back()
+        saved = save_model(model, source, options, accelerator, folder, store, layout)
         if accelerator.is_main_process:
             run = run_record(options, store, machine, {"name": name, "revision": source.revision})
             run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}

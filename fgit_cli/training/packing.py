@@ -12,8 +12,8 @@ from fgit_cli.training.pairs import Example
 
 
 class _Bin:
-    def __init__(self, padded: bool) -> None:
-        self.padded = padded
+    def __init__(self, padded: bool, alone: int | None) -> None:
+        self.padded, self.alone = padded, alone
         self.examples: list[Example] = []
         self.rows: list[int] = []
 
@@ -21,6 +21,13 @@ class _Bin:
         """Positions the pass would have with one more example of these rows; padded rows count at full length."""
         together = self.rows + rows
         return len(together) * max(together) if self.padded else sum(together)
+
+    def has_room(self, rows: list[int], token_budget: int) -> bool:
+        """Whether the example fits: an empty pass takes any; one that must be alone shares none."""
+        if not self.rows:
+            return True
+        apart = self.alone is not None and max(*rows, *self.rows) > self.alone
+        return not apart and self.cost(rows) <= token_budget
 
     def add(self, example: Example, rows: list[int]) -> None:
         self.examples.append(example)
@@ -31,23 +38,29 @@ Sized = tuple[list[int], Example]
 
 
 def plan_passes(
-    examples: Sequence[Example], objective: Objective, layout: LayoutName, token_budget: int, ranks: int = 1
+    examples: Sequence[Example],
+    objective: Objective,
+    layout: LayoutName,
+    token_budget: int,
+    ranks: int = 1,
+    alone: int | None = None,
 ) -> list[list[list[Example]]]:
     """For each rank its passes, each a list of examples; together they hold every example once.
 
-    A pass has at most `token_budget` positions, padding included, unless a single example is longer. The plan depends
-    on nothing but the arguments, so every rank can make it for itself.
+    A pass has at most `token_budget` positions, padding included, unless a single example is longer. An example with a
+    row of more than `alone` tokens has a pass of its own. The plan depends on nothing but the arguments, so every rank
+    can make it for itself.
     """
     padded = layout == "plain"
     sized = [(row_sizes(objective, e, layout), e) for e in examples]
     sized.sort(key=lambda s: -max(s[0]) if padded else -sum(s[0]))
     bins: list[_Bin] = []
     for rows, example in sized:
-        room = [b for b in bins if b.cost(rows) <= token_budget]
+        room = [b for b in bins if b.has_room(rows, token_budget)]
         if room:
             best = max(room, key=lambda b: b.cost(rows))
         else:
-            best = _Bin(padded)
+            best = _Bin(padded, alone)
             bins.append(best)
         best.add(example, rows)
     if len(bins) % ranks:
@@ -60,12 +73,12 @@ def _spread(sized: list[Sized], packed: list[_Bin], ranks: int, token_budget: in
 
     Where that would overfill one, the packed passes and empty ones.
     """
-    padded = packed[0].padded
+    padded, alone = packed[0].padded, packed[0].alone
     count = -(-len(packed) // ranks) * ranks
-    bins = [_Bin(padded) for _ in range(count)]
+    bins = [_Bin(padded, alone) for _ in range(count)]
     for rows, example in sized:
         emptiest = min(bins, key=lambda b: b.cost(rows))
-        if emptiest.rows and emptiest.cost(rows) > token_budget:
-            return packed + [_Bin(padded) for _ in range(count - len(packed))]
+        if not emptiest.has_room(rows, token_budget):
+            return packed + [_Bin(padded, alone) for _ in range(count - len(packed))]
         emptiest.add(example, rows)
     return bins

@@ -63,7 +63,9 @@ def _margins(
     for first in range(0, len(store), AT_ONCE):
         examples = [Example(store[i], whole=whole) for i in range(first, min(first + AT_ONCE, len(store)))]
         number = {id(e): first + i for i, e in enumerate(examples)}
-        ranks = plan_passes(examples, objective, layout.name, options.token_budget, accelerator.num_processes)
+        ranks = plan_passes(
+            examples, objective, layout.name, options.token_budget, accelerator.num_processes, layout.alone
+        )
         for members in ranks[accelerator.process_index]:
             # a rank without work does another's, so that all ranks run the same forwards (ZeRO-3)
             with accelerator.autocast():

@@ -15,9 +15,11 @@ import numpy as np
 
 from fgit_cli.errors import EngineError
 from fgit_cli.training.data import PairStore
+from fgit_cli.training.head import device_of, picked, unwrap
 from fgit_cli.training.model import Source
 from fgit_cli.training.options import Options
 from fgit_cli.training.ranks import on_main
+from fgit_cli.training.support import Layout
 from fgit_cli.training.tolerance import apart
 
 REFUSED = "not-as-trained"  # where a model goes that is not what was trained
@@ -38,8 +40,6 @@ def log_probabilities(model: Any, rows: list[np.ndarray]) -> np.ndarray:
     """log P of every token but the first of each row, by the model's own forward without dropout; float64."""
     import torch
 
-    from fgit_cli.training.head import device_of, picked, unwrap
-
     inner, found = unwrap(model), []
     training = inner.training
     model.eval()
@@ -53,7 +53,7 @@ def log_probabilities(model: Any, rows: list[np.ndarray]) -> np.ndarray:
 
 
 def save_model(
-    model: Any, source: Source, options: Options, accelerator: Any, folder: Path, store: PairStore
+    model: Any, source: Source, options: Options, accelerator: Any, folder: Path, store: PairStore, layout: Layout
 ) -> dict[str, float]:
     """Write model and tokenizer into `folder`, file by file whole; adapters go to `adapter/`, merged weights beside it.
 
@@ -61,6 +61,7 @@ def save_model(
     weights may lie in parts); the main process writes. Raises EngineError where the two are not one model.
     """
     rows = probes(store)
+    unwrap(model).set_attn_implementation(layout.attention)  # the model's own
     with accelerator.autocast():
         trained = log_probabilities(model, rows)
     state = accelerator.get_state_dict(model)

@@ -5,8 +5,8 @@ The loop's side of the contract:
     layout = prepare(model, layout="shared")          # once, before the model is wrapped; say `layout.reasons`
     layout = confirm(model, layout)                   # once, after wrapping, on every rank; may add a reason
     totals = Totals.of(examples)                      # over the GLOBAL batch: all ranks, all accumulation passes
-    mine = plan_passes(examples, objective, layout, token_budget, ranks)[rank]   # same count of passes on every rank
-    for examples in mine:                             # a pass may be empty: still one forward, loss 0
+    plan = plan_passes(examples, objective, layout.name, token_budget, ranks, layout.alone)  # as many for every rank
+    for examples in plan[rank]:                       # a pass may be empty: still one forward, loss 0
         loss, sums = step(model, examples, objective, totals, layout)
         backward(loss * ranks)                        # where the wrapper averages gradients over ranks (DDP, DeepSpeed)
 
@@ -95,7 +95,7 @@ def reference_margins(
     found: dict[int, float] = {}
     device = device_of(model)
     with torch.no_grad():
-        for examples_of_pass in plan_passes(examples, objective, layout.name, token_budget)[0]:
+        for examples_of_pass in plan_passes(examples, objective, layout.name, token_budget, alone=layout.alone)[0]:
             made = build(examples_of_pass, objective, layout.name, device)
             margins = losses.margins(made.batch(log_probabilities(model, made, layout)[0]))
             found |= zip(map(id, examples_of_pass), margins.tolist(), strict=True)

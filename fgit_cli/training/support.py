@@ -6,10 +6,12 @@ positions as given. Models that do otherwise get the plain layout; `Layout.reaso
 
 import dataclasses
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from fgit_cli.training import attention
 from fgit_cli.training.layout import LayoutName
@@ -25,7 +27,8 @@ class Layout:
     `kernel` computes the shared layout's attention. `own_logits`: the model changes logits after its output layer,
     so they are taken from it whole. `auxiliary`: the factor of the model's own router loss. `reasons` is what to tell
     the user: why the layout is not the one asked for, and what it costs. `attention` is transformers' name of the
-    attention that the plain layout runs with.
+    attention that the plain layout runs with. A pair of more than `alone` tokens runs in a pass of its own, because the
+    rotary positions of a pass depend on its longest row. `longest` is the longest sequence of the data, where known.
     """
 
     name: LayoutName
@@ -34,6 +37,8 @@ class Layout:
     auxiliary: float = 0.0
     reasons: tuple[str, ...] = ()
     attention: str = "sdpa"
+    alone: int | None = None
+    longest: int | None = None
 
 
 def obstacles(model: Any, longest: int | None = None) -> list[str]:
@@ -57,17 +62,61 @@ def obstacles(model: Any, longest: int | None = None) -> list[str]:
     rates |= {n for n in ("attention_dropout", "attn_pdrop", "router_jitter_noise") if getattr(config, n, 0)}
     if rates:
         found.append(f"it has dropout ({min(rates)}), which would be shared by both responses")
-    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
-    ropes = {r.get("rope_type") for r in (rope, *rope.values()) if isinstance(r, dict)}
-    varying = sorted(k for k in ropes & {"dynamic", "longrope"} if k)
-    if varying:
-        found.append(f"its rotary positions ({varying[0]}) depend on the longest row")
+    if varying := varying_rope(config, longest):
+        found.append(f"its rotary positions ({varying[0]}) depend on the longest row beyond {varying[1]} tokens")
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     if "position_ids" not in inspect.signature(inner.forward).parameters or getattr(config, "alibi", False):
         found.append("it takes no position ids")
     if not getattr(inner, "_supports_attention_backend", False):
         found.append("its attention is not in transformers' registry")
     return found
+
+
+def varying_rope(config: Any, longest: int | None = None) -> tuple[str, int] | None:
+    """The type of rotary positions that depend on the longest row, and the length up to which they do not; None where
+    no row of the data is longer."""
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    found = []
+    for one in (rope, *rope.values()):
+        kind = one.get("rope_type", "") if isinstance(one, dict) else ""
+        if "dynamic" in kind:
+            found.append((int(config.max_position_embeddings), kind))
+        elif kind == "longrope":
+            found.append((int(one.get("original_max_position_embeddings") or config.max_position_embeddings), kind))
+    if not found or (longest is not None and longest <= min(found)[0]):
+        return None
+    return min(found)[1], min(found)[0]
+
+
+def without_dropout(model: Any) -> tuple[list[str], Callable[[], None]]:
+    """Switch off dropout and noise wherever a module or the configuration keeps a rate.
+
+    Returns the names of the rates that were not 0, and what puts the configuration back, for it is saved with the
+    model. `eval()` would switch off gradient checkpointing too.
+    """
+    off, config = set(), model.config.get_text_config()
+    for module in model.modules():
+        if isinstance(module, _DropoutNd) and module.p > 0:
+            off.add("dropout")
+            module.p = 0.0
+        for name in _rates(vars(module)):
+            off.add(name)
+            setattr(module, name, 0.0)
+    known = _rates(config.to_dict())
+    for name in known:
+        setattr(config, name, 0.0)
+
+    def put_back() -> None:
+        for name, rate in known.items():
+            setattr(config, name, rate)
+
+    return sorted(off | known.keys()), put_back
+
+
+def _rates(values: dict[str, Any]) -> dict[str, float]:
+    """Those of the values that are rates of dropout or noise, by their names, and above 0."""
+    named = {name: value for name, value in values.items() if "drop" in name or "jitter" in name}
+    return {name: value for name, value in named.items() if isinstance(value, float) and value > 0}
 
 
 def router_loss(config: Any) -> float:
@@ -86,8 +135,20 @@ def prepare(
     attention.without_cudnn()
     config = model.config.get_text_config()
     before = config._attn_implementation
-    made = Layout("plain", attention=before, own_logits=_changes_logits(config), auxiliary=router_loss(config))
+    varying = varying_rope(config, longest)
+    made = Layout(
+        "plain",
+        attention=before,
+        own_logits=_changes_logits(config),
+        auxiliary=router_loss(config),
+        alone=varying[1] if varying else None,
+        longest=longest,
+    )
     reasons = []
+    if varying:
+        reasons.append(
+            f"pairs beyond {varying[1]} tokens run in passes of their own: rotary positions are {varying[0]}"
+        )
     if made.own_logits:
         reasons.append("the model changes its logits after its output layer, so all of them are held in memory")
     if layout == "shared":

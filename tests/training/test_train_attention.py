@@ -5,12 +5,12 @@ The flash operators need a GPU; here plain ones of the same contract stand in fo
 
 import pytest
 import torch
-from small_models import edge_pairs, make_model, random_pairs
 from test_train_exact import gradients, relative
 
 from fgit_cli.training import attention
 from fgit_cli.training.layout import Span
 from fgit_cli.training.step import Example, Objective, Totals, prepare, step
+from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
 SPANS = [Span(5, 3, 2), Span(4, 0, 0), Span(3, 3, 4), Span(1, 1, 1)]
 BARE = [Span(4, 0, 0), Span(2, 0, 0)]

@@ -84,8 +84,9 @@ def test_records_md_names_every_field(train, model, tmp_path):
     named = set(re.findall(r"`(\w+)`", section))
     write_pairs(tmp_path / "held.jsonl", records(6, *model, seed=5))
     found = set().union(*train(objective="target-rpo", max_steps=1, eval_file="held.jsonl"))
+    found |= set().union(*train(objective="fork", max_steps=1, output_dir="forks"))
     assert found <= named
-    assert {n for n in named if not n.startswith("eval_")} - found <= {"dpo"}
+    assert {n for n in named if not n.startswith("eval_")} - found <= {"dpo", "fork"}  # names of objectives
 
 
 def gradient(out):
@@ -148,6 +149,29 @@ def test_a_resumed_preference_run_keeps_its_reference(train, tmp_path):
     rest = train(save_steps=2, resume=True, **how)
     assert [r["margin"] for r in rest] == [r["margin"] for r in whole[2:]]
     assert same(merged, weights(out))
+
+
+DROPOUT = {
+    "of the model": ("llama", {"attention_dropout": 0.3}, {}),
+    "of the adapters": ("llama", {}, {"lora_rank": 2, "lora_dropout": 0.3}),
+    "of both": (
+        "qwen2",
+        {"attention_dropout": 0.3},
+        {"lora_rank": 2, "lora_dropout": 0.3, "gradient_checkpointing": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("objective", ["dpo", "target-dpo"])
+@pytest.mark.parametrize("where", DROPOUT)
+def test_the_dpo_family_begins_at_ln_2_whatever_dropout_the_model_has(train, tmp_path, where, objective):
+    kind, changes, options = DROPOUT[where]
+    folder = tmp_path / "dropping"
+    pairs = write_pairs(tmp_path / "d.jsonl", records(16, folder, write_model(folder, kind, **changes)))
+    steps = train([str(pairs)], objective=objective, warmup_ratio=0.0, max_steps=2, **options)
+    assert steps[0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    saved = json.loads((tmp_path / "fgit-out" / "config.json").read_text())
+    assert saved["attention_dropout"] == changes.get("attention_dropout", 0.0)
 
 
 def test_resume_refuses_another_run(train, tmp_path):

@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
-from small_runs import records, write_model, write_pairs
 from transformers import AutoModelForCausalLM
 
 from fgit_cli.commands.train import run
 from fgit_cli.errors import EngineError
 from fgit_cli.training import saving
 from fgit_cli.training.options import Options
+from tests.helpers.small_runs import records, write_model, write_pairs
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import torch
 import transformers
 from test_train_exact import gradients, relative
 
-from fgit_cli.errors import EngineError
+from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.training import attention, support
 from fgit_cli.training import layout as layouts
-from fgit_cli.training import support
-from fgit_cli.training.step import Example, Objective, Totals, confirm, prepare, step
+from fgit_cli.training.forward import log_probabilities
+from fgit_cli.training.step import Example, Objective, Totals, confirm, plan_passes, prepare, step
 from tests.helpers.small_models import make_model, random_pairs
 
 SMALL = {
@@ -194,10 +195,170 @@ def test_an_empty_pass_runs_a_forward_and_changes_nothing():
 def test_records_of_plain_sft_need_no_incorrect_side():
     model = make_model(dtype="float32")
     full = [Example(p) for p in random_pairs(3)]
-    bare = [Example(dataclasses.replace(e.pair, incorrect_ids=[], incorrect_mask=[])) for e in full]
+    bare = [Example(dataclasses.replace(e.pair, incorrect_ids=[], incorrect_mask=[], forks=None)) for e in full]
     for name in ("sft", "fgit"):
         layout = prepare(model)
         (a, _), (b, _) = (both_ways(model, bare, Objective(o), layout) for o in ("sft", name))
         assert a == b
     shared, plain = (layouts.row_sizes(Objective("sft"), e, n) for e, n in ((full[0], "shared"), (bare[0], "plain")))
     assert shared == plain
+
+
+class Capped(transformers.LlamaForCausalLM):
+    """Caps its logits softly, under a name that no list knows."""
+
+    def forward(self, *args, labels=None, **kwargs):
+        out = super().forward(*args, **kwargs)
+        out.logits = 30 * torch.tanh(out.logits / 30)
+        return out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_soft_cap_is_found_by_what_it_does(dtype):
+    torch.manual_seed(0)
+    model = Capped(transformers.LlamaConfig(**SMALL)).to(getattr(torch, dtype))
+    layout = chosen(model)
+    assert layout.own_logits
+    assert "after its output layer" in layout.reasons[-1]
+    examples = [Example(p) for p in random_pairs(3)]
+    loss, _ = step(model, examples, Objective("sft"), Totals.of(examples), layout)
+    own = 0.0
+    for example in examples:
+        ids = torch.tensor([[*example.pair.prompt_ids, *example.pair.correct_ids]])
+        logits = model(input_ids=ids).logits[0, len(example.pair.prompt_ids) - 1 : -1].float()
+        own += torch.nn.functional.cross_entropy(logits, torch.tensor(example.pair.correct_ids), reduction="sum")
+    assert float(loss) == pytest.approx(float(own) / sum(len(e.pair.correct_ids) for e in examples), rel=1e-2)
+
+
+def test_a_head_that_is_not_called_is_found():
+    class Functional(transformers.LlamaForCausalLM):
+        def forward(self, input_ids=None, position_ids=None, use_cache=None, **kwargs):
+            hidden = self.model(input_ids=input_ids, position_ids=position_ids, **kwargs).last_hidden_state
+            logits = torch.nn.functional.linear(hidden, self.lm_head.weight)
+            return transformers.modeling_outputs.CausalLMOutputWithPast(logits=logits)
+
+    torch.manual_seed(0)
+    assert chosen(Functional(transformers.LlamaConfig(**SMALL))).own_logits
+
+
+def test_a_loss_of_the_models_own_making_is_said():
+    class Smoothed(transformers.LlamaForCausalLM):
+        def forward(self, input_ids=None, position_ids=None, labels=None, **kwargs):
+            out = super().forward(input_ids, position_ids=position_ids, labels=labels, **kwargs)
+            if labels is not None:
+                out.loss = out.loss + 1e-2 * out.logits.logsumexp(-1).pow(2).mean()  # a z-loss
+            return out
+
+    torch.manual_seed(0)
+    layout = chosen(Smoothed(transformers.LlamaConfig(**SMALL)))
+    assert layout.name == "shared"
+    assert "own loss on a probe" in layout.reasons[-1]
+
+
+@pytest.mark.parametrize("name", ["Bert", "Electra"])
+def test_a_model_that_sees_what_follows_is_refused(name):
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        embedding_size=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, initializer_range=0.4,
+    )  # fmt: skip
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    with pytest.raises(UsageError, match="tokens that follow"):
+        chosen(model)
+
+
+RANDOM = {
+    "functional dropout": ("OPT", {"dropout": 0.1, "attention_dropout": 0.0, "ffn_dim": 48, "word_embed_proj_dim": 32}),
+    "layers left out": ("OPT", {"dropout": 0.0, "layerdrop": 0.4, "ffn_dim": 48, "word_embed_proj_dim": 32}),
+    "a rate in the configuration": ("Persimmon", {"attention_dropout": 0.1, "hidden_dropout": 0.0}),
+    "modules": ("GPTNeoX", {"hidden_dropout": 0.1, "num_key_value_heads": None}),
+    "noise at the router": ("Mixtral", {"router_jitter_noise": 0.1, "num_local_experts": 4, "sliding_window": None}),
+}
+
+
+@pytest.mark.parametrize("why", RANDOM)
+def test_what_is_random_in_training_gets_the_plain_layout_and_can_be_switched_off(why):
+    name, changes = RANDOM[why]
+    changes = {k: v for k, v in changes.items() if v is not None}
+    model = family(name, **changes).train()
+    before = model.config.to_dict()
+    assert chosen(model).name == "plain"
+    names, put_back = support.without_dropout(model)
+    assert names
+    layout = confirm(model, prepare(model), steady=True)  # raises where two forwards still differ
+    assert layout.name == "shared"
+    put_back()
+    assert model.config.to_dict() == before
+
+
+def test_an_argument_of_attention_that_is_not_known_is_no_argument_to_leave_aside():
+    attention.register()
+    query = torch.zeros(1, 2, 5, 8)
+    segments = attention.Segments([layouts.Span(5, 0, 0)], "sdpa", longest=100)
+    for odd, word in (
+        ({"logits_soft_cap": 50.0}, "logits_soft_cap"), ({"sinks": query}, "sinks"), ({"sliding_window": 99}, "window"),
+        ({"is_causal": False}, "is_causal"), ({"dropout": 0.0, "sliding_window": 100, "position_ids": query}, None),
+    ):  # fmt: skip
+        if word is None:
+            attention.attend(None, query, query, query, None, fgit_segments=segments, **odd)
+        else:
+            with pytest.raises(EngineError, match=word):
+                attention.attend(None, query, query, query, None, fgit_segments=segments, **odd)
+
+
+LONG = {
+    "dynamic": {"rope_type": "dynamic", "factor": 4.0, "rope_theta": 1e4},
+    "longrope": {
+        "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [1.0, 2.0, 3.0, 4.0],
+        "original_max_position_embeddings": 16, "factor": 2.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_rotary_positions_of_a_pair_do_not_depend_on_its_neighbours(kind, ranks):
+    """Whatever ran before it and runs beside it, a pair gives the same loss."""
+    pairs = random_pairs(12, seed=3, longest=40)
+    examples, objective = [Example(p) for p in pairs], Objective("fgit")
+    model = family("Llama", rope_parameters=LONG[kind], max_position_embeddings=16)
+    layout = confirm(model, prepare(model, longest=60))
+    assert (layout.name, layout.alone) == ("plain", 16)
+    assert "own" in layout.reasons[0]
+    losses = []
+    for budget in (1, 100, 10**6):
+        made = plan_passes(examples, objective, "plain", budget, ranks, alone=layout.alone)
+        assert sorted(e.pair.id for rank in made for p in rank for e in p) == sorted(p.id for p in pairs)
+        loss = sum(
+            step(model, members, objective, Totals.of(examples), layout)[0].detach()
+            for rank in made
+            for members in rank
+        )
+        losses.append(float(loss))
+    assert losses == pytest.approx([losses[0]] * 3, rel=1e-6)
+    alone = [float(step(model, [e], objective, Totals.of(examples), layout)[0].detach()) for e in reversed(examples)]
+    assert sum(alone) == pytest.approx(losses[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_rotary_positions_that_no_row_changes_are_no_obstacle(kind):
+    model = family("Llama", rope_parameters=LONG[kind], max_position_embeddings=16)
+    layout = confirm(model, prepare(model, longest=16))
+    assert (layout.name, layout.alone, layout.reasons) == ("shared", None, ())
+
+
+def test_a_routers_loss_does_not_count_padding():
+    model = family("Mixtral", output_router_logits=True, num_local_experts=4, sliding_window=None)
+    layout = chosen(model)
+    short, long = random_pairs(2, seed=1)
+    long = dataclasses.replace(long, prompt_ids=[5] * 60)
+    examples = [Example(short), Example(long)]
+    _, auxiliary = log_probabilities(
+        model, layouts.build(examples, Objective("sft"), "plain", torch.device("cpu")), layout
+    )
+    rows = [[*p.prompt_ids, *p.correct_ids[:-1]] for p in (short, long)]
+    ids = torch.zeros(2, max(map(len, rows)), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)], mask[at, : len(row)] = torch.tensor(row), 1
+    own = model(input_ids=ids, attention_mask=mask).aux_loss * model.config.router_aux_loss_coef
+    assert float(auxiliary) == pytest.approx(float(own), rel=1e-5)
