@@ -141,6 +141,8 @@ class Outcome:
     `stdout`: what was printed, cut at `stdout_limit` bytes (then `truncated`); empty unless asked for.
     `report`: the encoded value of the global `__report__` that the tests left, b"" when there is none; decode it with
     `values.decode`. It comes from the untrusted process: evidence, not proof.
+    `forgeable`: why the tests ran in the code's own process, where a program that means to can forge the verdict; empty
+    where they ran apart from it, and where there were none.
     """
 
     status: Status
@@ -151,5 +153,6 @@ class Outcome:
     stdout: str = ""
     truncated: bool = False
     report: bytes = b""
+    forgeable: str = ""
     reruns: int = 0
     unsettled: bool = False

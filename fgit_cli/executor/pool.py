@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.errors import EngineError, FgitError, UsageError
+from fgit_cli.executor import split
 from fgit_cli.executor.jobs import CallJob, Calls, Check, Expected, Isolation, Outcome, Profile
 from fgit_cli.executor.levels import probe
 from fgit_cli.executor.sandbox import Sandbox, unprivileged_user
@@ -50,6 +51,7 @@ class Executor:
         self._turns = _Turns()
         self._tolerances: OrderedDict[tuple, list[Tolerance]] = OrderedDict()
         self._lock = threading.Lock()
+        self._references: OrderedDict[tuple, _Tried] = OrderedDict()
         self._leaving = False  # the reader of `imap` went away: what still runs is not run again
 
     def __enter__(self) -> "Executor":
@@ -159,6 +161,63 @@ class Executor:
         result, reruns = self._decided(run, lambda outcome: outcome.status == "infra")
         return replace(result, reruns=reruns)
 
+    def run_tests(
+        self, code: str, tests: str, limit: float = 10.0, reference: str | None = None, memory: int | None = None
+    ) -> Outcome:
+        """Run the tests on the code, apart from it where that can be: in a process where the code is not.
+
+        Arguments and results then cross as data and no program can forge the verdict. `reference`: code that should
+        pass; where it passes apart, so must `code`; where it passes only in one process, the tests are run there.
+        Without it, tests are split where their text does not say that they cannot. `forgeable` in the answer is empty,
+        or says why the tests ran beside the code, or why they rely on its word.
+        """
+        if reference is not None:
+            tried = self._tried(reference, tests, limit, memory)
+            if code == reference:
+                return tried.outcome
+            if tried.plan is None:
+                return self._beside(code, tests, limit, memory, tried.outcome.forgeable)
+            return self._apart(code, tests, tried.plan, limit, memory)
+        try:
+            return self._apart(code, tests, split.plan(code, tests, sure=False), limit, memory)
+        except split.CannotSplit as why:
+            return self._beside(code, tests, limit, memory, str(why))
+
+    def _tried(self, reference: str, tests: str, limit: float, memory: int | None) -> "_Tried":
+        """How the reference fares and in which way, which is the way for all that are judged by these tests."""
+        key = (reference, tests, limit, memory)
+        with self._lock:
+            known = self._references.get(key)
+        if known is None:
+            known = self._try(*key)
+            if known.outcome.status != "infra":
+                with self._lock:
+                    self._references[key] = known
+                    while len(self._references) > _TASKS_KEPT:
+                        self._references.popitem(last=False)
+        return known
+
+    def _try(self, reference: str, tests: str, limit: float, memory: int | None) -> "_Tried":
+        try:
+            plan = split.plan(reference, tests, sure=True)
+            outcome = self._apart(reference, tests, plan, limit, memory)
+            if outcome.status in ("pass", "infra"):
+                return _Tried(outcome, replace(plan, odd=bool(outcome.forgeable)))
+            why = f"apart from them the reference fails: {outcome.error_type}"
+        except split.CannotSplit as reason:
+            why = str(reason)
+        return _Tried(self._beside(reference, tests, limit, memory, why), None)
+
+    def _apart(self, code: str, tests: str, plan: split.Plan, limit: float, memory: int | None) -> Outcome:
+        def run(worker: Worker) -> Outcome:
+            return worker.apart(code, tests, plan, limit, memory)
+
+        result, reruns = self._decided(run, lambda outcome: outcome.status == "infra")
+        return replace(result, reruns=reruns)
+
+    def _beside(self, code: str, tests: str, limit: float, memory: int | None, why: str) -> Outcome:
+        return replace(self.run_script(code, tests, limit, memory=memory), forgeable=why)
+
     def imap(self, function: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> Iterator[R]:
         """`function(item)` for each item, in input order, at most `ahead` times as many in flight as there are workers.
 
@@ -173,10 +232,12 @@ class Executor:
                         yield waiting.popleft().result()
                 while waiting:
                     yield waiting.popleft().result()
-            except BaseException:
-                self._leaving = True
+            except BaseException as error:
                 for future in waiting:
                     future.cancel()
+                if isinstance(error, Exception) and not isinstance(error, FgitError):
+                    raise  # a bug in the function; who calls may go on with other items
+                self._leaving = True
                 for worker in self._workers:
                     worker.interrupt()
                 raise
@@ -188,6 +249,13 @@ class Executor:
             "memory": self.memory, "preload": list(self.preload), "python": platform.python_version(),
             "system": f"{sys.platform} {platform.release()} {platform.machine()}",
         }  # fmt: skip
+
+
+class _Tried(NamedTuple):
+    """What came of a reference under its tests; `plan`: how to run them apart, None where they run beside the code."""
+
+    outcome: Outcome
+    plan: split.Plan | None
 
 
 class _Turns:

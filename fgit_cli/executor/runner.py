@@ -14,10 +14,11 @@ from fgit_cli.executor import wire
 from fgit_cli.executor.values import decode, encode
 
 RESULTS = 3  # the descriptor of the pipe
+QUESTIONS = 4  # in a dialogue, the descriptor of the pipe from which the other process's messages are read
 _MESSAGE = 500  # characters of an exception's text that are reported
 
 # Private references: the code under test may patch os and builtins after this.
-_write, _exit, _pack = os.write, os._exit, wire.CHILD_HEADER.pack
+_write, _read, _exit, _pack = os.write, os.read, os._exit, wire.CHILD_HEADER.pack
 _set_recursion_limit, _recursion_limit = sys.setrecursionlimit, sys.getrecursionlimit
 _json_of = json.JSONEncoder().encode
 _type_name = type.__dict__["__name__"].__get__
@@ -28,6 +29,23 @@ def emit(kind: bytes, content: bytes = b"") -> None:
     data = memoryview(_pack(kind, len(content)) + content)
     while data:
         data = data[_write(RESULTS, data) :]
+
+
+def hear() -> bytes:
+    """The next message of the other process in a dialogue; ends this one where there is none."""
+    size = wire.TOLD.unpack(_exactly(wire.TOLD.size))[0]
+    return _exactly(size)
+
+
+def _exactly(size: int) -> bytes:
+    parts = []
+    while size:
+        part = _read(QUESTIONS, min(size, 1 << 20))
+        if not part:
+            _exit(0)
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 def raised(error: BaseException) -> None:
@@ -85,11 +103,7 @@ def _call(function: Any, data: bytes, collect: bool) -> bool:
 def run_script(code: str, tests: str) -> NoReturn:
     """Execute code, then tests, as the module `__main__`; write where it got to; then end."""
     try:
-        module = types.ModuleType("__main__")
-        sys.modules["__main__"] = module
-        sys.argv = ["sample.py"]
-        namespace = module.__dict__
-        namespace["__builtins__"] = __builtins__
+        namespace = as_main()
         try:
             try:
                 exec(compile(code, "sample.py", "exec", dont_inherit=True), namespace)
@@ -97,11 +111,7 @@ def run_script(code: str, tests: str) -> NoReturn:
                 if tests or leaving.code not in (None, 0):
                     raise
             emit(wire.LOADED)
-            exec(compile(tests, "tests.py", "exec", dont_inherit=True), namespace)
-            threading._shutdown()  # type: ignore[attr-defined]  # non-daemon threads may still print
-            sys.stdout.flush()
-            if "__report__" in namespace:
-                emit(wire.REPORT, encode(namespace["__report__"]))
+            run_tests(tests, namespace)
             emit(wire.FINISHED)
         except MemoryError:
             namespace.clear()
@@ -111,6 +121,25 @@ def run_script(code: str, tests: str) -> NoReturn:
             raised(error)
     finally:
         _exit(0)
+
+
+def as_main() -> dict[str, Any]:
+    """The namespace of a new, empty module `__main__`."""
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    sys.argv = ["sample.py"]
+    namespace = module.__dict__
+    namespace["__builtins__"] = __builtins__
+    return namespace
+
+
+def run_tests(tests: str, namespace: dict[str, Any]) -> None:
+    """Execute the tests; write what they leave in `__report__`."""
+    exec(compile(tests, "tests.py", "exec", dont_inherit=True), namespace)
+    threading._shutdown()  # type: ignore[attr-defined]  # non-daemon threads may still print
+    sys.stdout.flush()
+    if "__report__" in namespace:
+        emit(wire.REPORT, encode(namespace["__report__"]))
 
 
 def _flush() -> None:

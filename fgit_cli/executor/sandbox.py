@@ -107,6 +107,13 @@ class Sandbox:
                 yield json.loads(content)
                 return
 
+    def tell(self, message: bytes) -> None:
+        """Send the child in a dialogue a message. Raises SandboxFailed."""
+        try:
+            wire.send(self._socket, wire.TELL, self._number, message)
+        except wire.Closed:
+            raise SandboxFailed("the sandbox ended during a dialogue") from None
+
     def stop(self) -> None:
         """Ask for the end of the job that is running; go on reading until its account."""
         try:

@@ -4,16 +4,18 @@ Plain JSON stands for None, bool, int, finite float, str and list. Everything el
 content: {"tuple": [...]}, {"set": [...]}, {"frozenset": [...]}, {"dict": [[k, v], ...]}, {"bytes": hex},
 {"bytearray": hex}, {"int": hex} (beyond 64 bits), {"float": "nan" | "inf" | "-inf"}, {"complex": [re, im]},
 {"str": hex of UTF-8} (with lone surrogates), {"range": [start, stop, step]}, {"deque": [...]}, {"Counter": dict},
-{"OrderedDict": dict}, {"defaultdict": dict}, {"Fraction": [n, d]}, {"Decimal": text}, {"numpy": [dtype, shape, items]},
-{"scalar": [dtype, item]}, {"digest": [type, length, bytes, BLAKE2b]} (a list or tuple of more than 64 MB, all of
-exact builtin types: Mbpp/255 has one of a gigabyte), {"sub": value} (an instance of a subclass that compares as its
-base does; by content), and {"unrepresentable": type name}, which compares equal to nothing.
+{"OrderedDict": dict}, {"defaultdict": dict}, {"Fraction": [n, d]}, {"Decimal": text}, {"date": ISO text},
+{"time": ISO text}, {"datetime": ISO text}, {"timedelta": [days, seconds, microseconds]},
+{"numpy": [dtype, shape, items]}, {"scalar": [dtype, item]}, {"digest": [type, length, bytes, BLAKE2b]} (a list or
+tuple of more than 64 MB, all of exact builtin types: Mbpp/255 has one of a gigabyte), {"sub": value} (an instance of a
+subclass that compares as its base does; by content), and {"unrepresentable": type name}, equal to nothing.
 
 The encoder runs in the process of the code under test. It asks `type(x) is ...`, never the object, and holds its
 own references, taken before that code runs. It need not be honest: whatever it writes is only an output.
 """
 
 import collections
+import datetime
 import decimal
 import fractions
 import hashlib
@@ -21,6 +23,7 @@ import json
 import marshal
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 # Private references: the code under test may patch builtins and modules after this.
@@ -38,6 +41,8 @@ _Counter, _OrderedDict, _defaultdict, _deque = (
 _marshal, _blake2b, _all, _min, _max = marshal.dumps, hashlib.blake2b, all, min, max
 _isascii = str.isascii
 _Fraction, _Decimal = fractions.Fraction, decimal.Decimal
+_date_text, _time_text = datetime.date.isoformat, datetime.time.isoformat
+_datetime_text = datetime.datetime.isoformat
 _MAX_DEPTH = 200  # containers in containers; deeper values are unrepresentable
 _LONG = 10_000  # items from which a list or tuple may be one that is carried as a digest
 _DIGEST_FROM = 64 << 20  # bytes, as marshal writes it
@@ -192,8 +197,27 @@ _CONTAINERS: dict[type, Any] = {
     _defaultdict: lambda x, d: {"defaultdict": _pairs(x, d)},
     _Fraction: lambda x, d: {"Fraction": [_tagged(x.numerator, d), _tagged(x.denominator, d)]},
     _Decimal: lambda x, d: {"Decimal": _Decimal.__str__(x)},
+    datetime.date: lambda x, d: {"date": _date_text(x)},
+    datetime.time: lambda x, d: {"time": _time_text(x)},
+    datetime.datetime: lambda x, d: {"datetime": _datetime_text(x)},
+    datetime.timedelta: lambda x, d: {"timedelta": [x.days, x.seconds, x.microseconds]},
 }
 _NUMPY: dict[str, Any] = {}
+# In a dialogue (dialogue.py) at most one function: what stands for a value of another type, or None for nothing.
+_STAND_INS: list[Callable[[Any, int], Any]] = []
+
+
+def stand_in(function: Callable[[Any, int], Any], /, **made: Callable[[Any], Any]) -> None:
+    """Let values of other types cross in this process.
+
+    `function(value, depth)` gives the tree that is written, or None for nothing; `made` holds, by tag, what `decode`
+    makes of a content.
+    """
+    _STAND_INS[:] = [function]
+    _DECODERS.update(made)
+
+
+tagged = _tagged  # for the content of what stands in
 
 
 def enable_numpy() -> None:
@@ -208,6 +232,8 @@ def enable_numpy() -> None:
 
 
 def _other(x: Any, t: type, depth: int) -> Any:
+    if _STAND_INS and (tree := _STAND_INS[0](x, depth)) is not None:
+        return tree
     if _NUMPY:
         if t is _NUMPY["array"]:
             return {"numpy": [x.dtype.str, _list(x.shape), _tagged(_NUMPY["tolist"](x), depth + 1)]}
@@ -311,6 +337,10 @@ _DECODERS: dict[str, Any] = {
     "defaultdict": lambda pairs: collections.defaultdict(None, pairs),
     "Fraction": lambda parts: fractions.Fraction(*parts),
     "Decimal": decimal.Decimal,
+    "date": datetime.date.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "datetime": datetime.datetime.fromisoformat,
+    "timedelta": lambda parts: datetime.timedelta(*parts),
     "numpy": _array,
     "scalar": _scalar,
     "digest": Digest,

@@ -4,6 +4,7 @@ Of the child's bytes it reads the frames' heads only (kind and length), to know 
 are too many bytes. The clock runs from outside, so nothing in the child can hold it.
 """
 
+import contextlib
 import os
 import select
 import socket
@@ -25,8 +26,14 @@ _TICK = 0.1  # seconds between looks at the memory of a box with several process
 class Watch:
     """One child's pipes and clock. `index`: the input that is running, -1 the loading; `began`: it was confined."""
 
-    def __init__(self, control: socket.socket, frames: wire.Frames, box: Box, number: int, job: dict, pid: int) -> None:
+    def __init__(
+        self, control: socket.socket, frames: wire.Frames, box: Box, number: int, job: dict, pid: int, questions: int
+    ) -> None:
+        """`questions`: the pipe to the child in a dialogue, else -1."""
         self.control, self.frames, self.box, self.number, self.job, self.pid = control, frames, box, number, job, pid
+        self._questions, self._untold = questions, bytearray()  # what the child has still to be told
+        if questions >= 0:
+            os.set_blocking(questions, False)
         self.index, self.began = -1, False
         self.schedule = -1  # the file that tells how long the child waited for a processor
         self._started = self._since = time.monotonic()
@@ -69,6 +76,8 @@ class Watch:
                 reason = reason or ended
             if self.control.fileno() in events:
                 reason = reason or self._obey()
+            if self._questions >= 0:
+                self._tell(poller)
             if self._held and time.monotonic() - self._held_since >= _HELD_SECONDS:
                 self.hand_over()
             if reason in ("finished", "closed") and output >= 0:
@@ -155,7 +164,7 @@ class Watch:
         self._held_since = self._held_since if self._held else now
         self._held += wire.pack(wire.DATA, self.number, head, *map(wire.STAMP.pack, stamps), data)
         self._held_bytes += len(data)
-        if self._held_bytes >= _HELD_BYTES:
+        if self._held_bytes >= _HELD_BYTES or self._questions >= 0:  # a dialogue waits for each message
             self.hand_over()
         return reason or ("output" if self._room < 0 else "")
 
@@ -233,7 +242,25 @@ class Watch:
         return ""
 
     def _obey(self) -> str:
-        for kind, number, _ in wire.receive(self.control, self.frames):
-            if kind == wire.STOP and number == self.number:
+        for kind, number, content in wire.receive(self.control, self.frames):
+            if number == self.number and kind == wire.STOP:
                 return "stopped"
+            if number == self.number and kind == wire.TELL:
+                self._untold += wire.TOLD.pack(len(content)) + content
         return ""
+
+    def _tell(self, poller: select.poll) -> None:
+        """Write to the child as much as its pipe takes; look out for more room while something is left."""
+        if not self._untold:
+            return
+        try:
+            del self._untold[: os.write(self._questions, self._untold)]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:  # it reads no more; how it ends is seen elsewhere
+            self._untold.clear()
+        if self._untold:
+            poller.register(self._questions, select.POLLOUT)
+        else:
+            with contextlib.suppress(KeyError):
+                poller.unregister(self._questions)

@@ -2,7 +2,7 @@
 
 Parent and zygote: one byte of kind, four of job number, eight of length, then the content. The child's: one byte of
 kind, four of length, content; they are relayed as bytes inside the zygote's own `DATA` frames, so nothing the
-child writes can pass for the zygote's word.
+child writes can pass for the zygote's word. To a child in a dialogue: eight bytes of length, content.
 """
 
 import json
@@ -13,14 +13,17 @@ from typing import Any
 HEADER = struct.Struct("<cIQ")
 CHILD_HEADER = struct.Struct("<cI")
 STAMP = struct.Struct("<d")
+TOLD = struct.Struct("<Q")  # before a message to a child in a dialogue
 
 # parent to zygote
-CONFIG, JOB, STOP = b"C", b"J", b"K"
+CONFIG, JOB, STOP, TELL = b"C", b"J", b"K", b"T"
 # zygote to parent
 READY, FATAL, DATA, STDOUT, END = b"R", b"F", b"D", b"P", b"E"
 # child to zygote
 BEGIN, LOADED, OUTPUT, RAISED, MEMORY, REPORT, FINISHED = b"B", b"L", b"O", b"X", b"M", b"R", b"F"
-CHILD_KINDS = BEGIN + LOADED + OUTPUT + RAISED + MEMORY + REPORT + FINISHED
+# in a dialogue: a message for the other process; the tests cannot be run apart; the code gave a thing unasked
+SAID, UNSPLIT, ODD = b"S", b"U", b"D"
+CHILD_KINDS = BEGIN + LOADED + OUTPUT + RAISED + MEMORY + REPORT + FINISHED + SAID + UNSPLIT + ODD
 STAMPED = LOADED + OUTPUT + RAISED + MEMORY  # those that end the loading or an input
 
 

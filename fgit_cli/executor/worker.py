@@ -3,11 +3,11 @@
 One thread at a time uses it.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from fgit_cli.executor import interpreter, wire
+from fgit_cli.executor import dialogue, wire
+from fgit_cli.executor.accounts import call_of, call_that_ended, ended_as, failure_of, utf8
 from fgit_cli.executor.comparator import Comparator, ComparisonStalled
 from fgit_cli.executor.jobs import (
     GROUND_TRUTH_OUTPUT,
@@ -21,6 +21,7 @@ from fgit_cli.executor.jobs import (
     Status,
 )
 from fgit_cli.executor.sandbox import Frame, Sandbox, SandboxFailed
+from fgit_cli.executor.split import Plan
 from fgit_cli.executor.values import plainly_different
 
 _NO_TOTAL = 24 * 3600.0
@@ -41,13 +42,14 @@ class Worker:
         self.alone = True  # no other job runs beside this worker's
         self._sandbox: Sandbox | None = None
         self._interrupted = False
+        self._beside: Worker | None = None  # runs the tests of a dialogue
         self.comparator = Comparator()
 
     @property
-    def _patience(self) -> float:
+    def patience(self) -> float:
         return 1.0 if self.alone else _PATIENCE
 
-    def _unsettled(self, end: dict[str, Any]) -> bool:
+    def unsettled(self, end: dict[str, Any]) -> bool:
         return not self.alone and not end["settled"] and (end["overran"] or end["reason"] in ("timeout", "total"))
 
     def close(self) -> None:
@@ -55,7 +57,9 @@ class Worker:
         self.drop()
 
     def drop(self) -> None:
-        """End the sandbox; the next job gets a fresh one."""
+        """End the sandboxes; the next job gets a fresh one."""
+        if self._beside:
+            self._beside.drop()
         sandbox, self._sandbox = self._sandbox, None
         if sandbox:
             sandbox.close()
@@ -65,8 +69,21 @@ class Worker:
         self._interrupted = True  # before the look at the sandbox: one that is being started sees it
         if sandbox := self._sandbox:
             sandbox.kill()
+        if self._beside:
+            self._beside.interrupt()
 
-    def _events(self, job: dict[str, Any], texts: list[bytes]) -> Iterator[Frame | bytes | dict]:
+    def tell(self, message: bytes) -> None:
+        """Send the child in a dialogue a message. Raises SandboxFailed."""
+        if self._sandbox is None:
+            raise SandboxFailed("the sandbox ended during a dialogue")
+        self._sandbox.tell(message)
+
+    def stop(self) -> None:
+        """Ask for the end of the job that is running."""
+        if self._sandbox:
+            self._sandbox.stop()
+
+    def events(self, job: dict[str, Any], texts: list[bytes]) -> Iterator[Frame | bytes | dict]:
         """The sandbox's, which is dropped when it fails or when the reader leaves before the end."""
         whole = False
         said = ""
@@ -80,7 +97,7 @@ class Worker:
                     if not event["began"] and event["reason"] != "stopped":
                         raise SandboxFailed(f"the process for the sample could not be confined{said}")
                 elif isinstance(event, Frame) and event.kind == wire.RAISED:
-                    said = f": {_call_of(event).message}"
+                    said = f": {call_of(event).message}"
                 yield event
         except SandboxFailed:
             whole = False
@@ -97,29 +114,28 @@ class Worker:
             "kind": "calls", "entry_point": job.entry_point, "limits": limits, "load_limit": job.load_limit,
             "total_limit": job.total_limit or _NO_TOTAL, "output_limits": output_limits,
             "memory": job.memory or self._memory, "collect": job.collect, "keep_going": job.keep_going,
-            "stdin": False, "stdout_limit": 0, "patience": self._patience,
+            "stdin": False, "stdout_limit": 0, "patience": self.patience,
         }  # fmt: skip
         calls: list[Call] = []
         going = True
         end: dict[str, Any] = {}
         try:
-            for event in self._events(header, [_utf8(job.code), *job.inputs]):
+            for event in self.events(header, [utf8(job.code), *job.inputs]):
                 if isinstance(event, dict):
                     end = event
                 elif isinstance(event, Frame) and going and event.kind in wire.STAMPED:
-                    call = _call_of(event)
+                    call = call_of(event)
                     calls.append(call)
                     if not sink(len(calls) - 2, call):
                         going = False
-                        assert self._sandbox is not None
-                        self._sandbox.stop()
+                        self.stop()
         except SandboxFailed as failed:
             return Calls(Call("died"), (), 0.0, infra=str(failed))
         if going and len(calls) <= count and (not calls or calls[-1].status == "ok" or job.keep_going):
-            call = _ended(end)
+            call = call_that_ended(end)
             calls.append(call)
             sink(len(calls) - 2, call)
-        unsettled = self._unsettled(end)
+        unsettled = self.unsettled(end)
         return Calls(calls[0], tuple(calls[1:]), end["seconds"], starved=end["starved"], unsettled=unsettled)
 
     def outputs(self, job: CallJob) -> Calls:
@@ -133,7 +149,7 @@ class Worker:
         each: list[float] = []
 
         def take(number: int, call: Call) -> bool:
-            failure = _failure(call)
+            failure = failure_of(call)
             if failure is None and number >= 0:
                 failure = self._compare(number, call, job, expected, tolerances[number])
             if number >= 0:
@@ -176,7 +192,7 @@ class Worker:
         header = {
             "kind": "script", "limits": [limit], "load_limit": limit, "total_limit": limit,
             "output_limits": [_REPORT_LIMIT], "memory": memory or self._memory, "stdin": bool(stdin),
-            "stdout_limit": stdout_limit, "patience": self._patience,
+            "stdout_limit": stdout_limit, "patience": self.patience,
         }  # fmt: skip
         printed: list[bytes] = []
         stage: Literal["code", "tests"] = "code"
@@ -184,7 +200,7 @@ class Worker:
         report = b""
         end: dict[str, Any] = {}
         try:
-            for event in self._events(header, [_utf8(code), _utf8(tests), _utf8(stdin)]):
+            for event in self.events(header, [utf8(code), utf8(tests), utf8(stdin)]):
                 if isinstance(event, bytes):
                     printed.append(event)
                 elif isinstance(event, dict):
@@ -194,77 +210,23 @@ class Worker:
                 elif event.kind == wire.REPORT:
                     report = event.content
                 elif event.kind in (wire.RAISED, wire.MEMORY):
-                    ended = _call_of(event)
+                    ended = call_of(event)
         except SandboxFailed as failed:
             return Outcome("infra", "SandboxFailed", str(failed))
-        status: Status = "pass"
-        error_type = message = ""
         if report and not self.comparator.decodes(report, _REPORT_SECONDS):
             return Outcome("error", "MalformedReport", "the report cannot be decoded", end["seconds"], stage)
-        if end["reason"] != "finished":
-            ended = ended or _ended(end)
-            status, _ = _failure(ended) or ("error", "")
-            error_type, message = ended.error_type, ended.message
-            if ended.status == "output":
-                status = "error"
-            elif error_type == "AssertionError":
-                status = "fail"
+        status, error_type, message = ended_as(ended, end)
         return Outcome(
             status, error_type, message, end["seconds"], stage, b"".join(printed).decode(errors="replace"),
-            end["reason"] == "output" and stdout_limit > 0, report, unsettled=self._unsettled(end),
+            end["reason"] == "output" and stdout_limit > 0, report, unsettled=self.unsettled(end),
         )  # fmt: skip
 
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _call_of(frame: Frame) -> Call:
-    if frame.kind == wire.MEMORY:
-        return Call("memory", seconds=frame.seconds, error_type="MemoryError")
-    if frame.kind == wire.RAISED:
-        told = _texts(frame.content)
-        if told is None:
-            return Call("malformed", seconds=frame.seconds, error_type="MalformedAnswer")
-        return Call("error", seconds=frame.seconds, error_type=told[0][:200], message=told[1][:500])
-    return Call("ok", output=frame.content, seconds=frame.seconds)
-
-
-def _texts(content: bytes) -> tuple[str, str] | None:
-    """The two texts of a RAISED frame, as plain JSON: the decoder of values could be stalled here."""
-    try:
-        name, message = json.loads(content)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return (name, message) if isinstance(name, str) and isinstance(message, str) else None
-
-
-def _ended(end: dict[str, Any]) -> Call:
-    """The call during which the process ended, from the zygote's account."""
-    reason, code = end["reason"], end["exit"]
-    if reason in ("timeout", "total"):
-        what = "time limit" if reason == "timeout" else "total time limit"
-        return Call("timeout", error_type="Timeout", message=f"the {what} ran out", seconds=end["seconds"])
-    if reason == "output":
-        return Call("output", error_type="OutputLimit", message="more output than allowed")
-    if reason == "malformed":
-        return Call("malformed", error_type="MalformedAnswer", message="bytes that are no answer")
-    if reason == "memory":
-        return Call("memory", error_type="MemoryLimit", message="the processes together held more than allowed")
-    if code > 128:  # as the first process of a box with several tells it
-        code = 128 - code
-    message = f"killed by {interpreter.signal_name(-code)}" if code < 0 else f"exited with status {code} before its end"
-    return Call("died", error_type="Died", message=message)
-
-
-def _failure(call: Call) -> tuple[Status, str] | None:
-    """A call without output, as status and text of a verdict."""
-    if call.status == "ok":
-        return None
-    text = f"{call.error_type}: {call.message}" if call.message else call.error_type
-    if call.status in ("timeout", "memory"):
-        return call.status, text  # type: ignore[return-value]
-    return ("fail" if call.status == "output" else "error"), text
+    def apart(self, code: str, tests: str, plan: Plan, limit: float, memory: int | None) -> Outcome:
+        """Run code and tests in two processes. Raises CannotSplit where that turns out to be impossible."""
+        if self._beside is None:
+            self._beside = Worker(self._start, self._memory)
+        self._beside.alone, self._beside._interrupted = self.alone, self._interrupted
+        return dialogue.hold(self, self._beside, code, tests, plan, limit, memory or self._memory)
 
 
 def _shown(output: bytes) -> str:

@@ -16,7 +16,7 @@ import time
 import traceback
 from typing import NoReturn
 
-from fgit_cli.executor import linux, runner, wire
+from fgit_cli.executor import code_side, linux, runner, tests_side, wire
 from fgit_cli.executor.confine import Box, high
 from fgit_cli.executor.entering import enter
 from fgit_cli.executor.values import decode, enable_numpy, encode
@@ -24,6 +24,7 @@ from fgit_cli.executor.watch import Watch
 
 _ENVIRONMENT = {"HOME": "/tmp", "TMPDIR": "/tmp", "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _SEED = 0  # of `random` in every sample: one that draws numbers draws the same in every run
+_DIALOGUES = ("code", "tests")  # the two kinds of job that talk to each other
 # What solutions import most; imported once here, so that a sample does not pay for it.
 _COMMON = str.split(
     "abc array ast base64 bisect calendar cmath collections contextlib copy csv dataclasses datetime decimal enum "
@@ -111,22 +112,23 @@ def _run(control: socket.socket, frames: wire.Frames, box: Box, number: int, con
     job, blobs = wire.unpack_json(content)
     results, result_end = os.pipe()
     output, output_end = os.pipe() if job["stdout_limit"] else (-1, -1)
+    questions, questions_end = os.pipe() if job["kind"] in _DIALOGUES else (-1, -1)
     box.before_fork()
     started = time.monotonic()
     pid = linux.fork() if sys.platform == "linux" else os.fork()
     if not pid:
-        _child(box, job, blobs, result_end, output_end)
-    for fd in (result_end, output_end):
+        _child(box, job, blobs, result_end, output_end, questions)
+    for fd in (result_end, output_end, questions):
         if fd >= 0:
             os.close(fd)
-    watch = Watch(control, frames, box, number, job, pid)
+    watch = Watch(control, frames, box, number, job, pid, questions_end)
     try:
         reason = watch.until_end(results, output)
     finally:
         os.kill(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         box.clear()
-        for fd in (results, output, watch.schedule):
+        for fd in (results, output, questions_end, watch.schedule):
             if fd >= 0:
                 os.close(fd)
     account = {
@@ -137,7 +139,7 @@ def _run(control: socket.socket, frames: wire.Frames, box: Box, number: int, con
     watch.hand_over(*wire.pack(wire.END, number, json.dumps(account).encode()))
 
 
-def _child(box: Box, job: dict, blobs: memoryview, result_end: int, output_end: int) -> NoReturn:
+def _child(box: Box, job: dict, blobs: memoryview, result_end: int, output_end: int, questions: int) -> NoReturn:
     """Put descriptors in place, shut in, run the code under test."""
     try:
         texts, start = [], 0
@@ -145,11 +147,14 @@ def _child(box: Box, job: dict, blobs: memoryview, result_end: int, output_end: 
             texts.append(bytes(blobs[start : start + length]))
             start += length
         results = high(result_end)
+        asked = high(questions) if questions >= 0 else -1
         output = high(output_end) if output_end >= 0 else box.null
         stdin = _file_of(texts[2]) if job["stdin"] else box.null
-        for source, target in ((stdin, 0), (output, 1), (box.null, 2), (results, runner.RESULTS)):
+        places = [(stdin, 0), (output, 1), (box.null, 2), (results, runner.RESULTS)]
+        places += [(asked, runner.QUESTIONS)] if asked >= 0 else []
+        for source, target in places:
             os.dup2(source, target, inheritable=True)
-        _close_all_but([fd for fd in (*box.kept, box.ruleset) if fd >= 0])
+        _close_all_but([fd for fd in (*box.kept, box.ruleset) if fd >= 0], len(places))
         if box.scratch:
             os.environ["TMPDIR"] = os.environ["HOME"] = box.scratch
         box.confine(job["memory"])
@@ -160,6 +165,10 @@ def _child(box: Box, job: dict, blobs: memoryview, result_end: int, output_end: 
     gc.enable()
     runner.emit(wire.BEGIN)
     code = texts[0].decode("utf-8", "surrogatepass")
+    if job["kind"] == "code":
+        code_side.run(code)
+    if job["kind"] == "tests":
+        tests_side.run(job["plan"], code)
     if job["kind"] == "calls":
         runner.run_calls(code, job["entry_point"], texts[1:], job["collect"], job["keep_going"])
     runner.run_script(code, texts[1].decode("utf-8", "surrogatepass"))
@@ -180,8 +189,8 @@ def _file_of(content: bytes) -> int:
     return fd
 
 
-def _close_all_but(kept: list[int]) -> None:
-    start = runner.RESULTS + 1
+def _close_all_but(kept: list[int], start: int) -> None:
+    """Close all descriptors from `start` on but those that are kept."""
     for fd in sorted(kept):
         os.closerange(start, fd)
         start = fd + 1
