@@ -165,6 +165,9 @@ class FilterOptions(Common):
     skip_bad_lines: bool = option(
         False, "Count and name lines that are no usable record, do not stop at them.", recorded=False
     )
+    strict: bool = option(
+        False, "Stop at the first record that meets a bug in fgit, do not leave it out and go on.", recorded=False
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from fgit_cli.core.overlap import Index, Match
 from fgit_cli.core.problems import Problem, problem
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.options import FieldOptions, FilterOptions, option
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.running import Tally, prepared, run_filter
 
 NAMED = 5  # matches kept with a record: the surest
 
@@ -102,8 +102,7 @@ def matches(record: dict[str, Any], index: Index) -> list[Match]:
 
 def decontaminate(records: Iterable[dict[str, Any]], tally: Tally, index: Index) -> Iterator[dict[str, Any]]:
     """The heart: the records without a match."""
-    for record in records:
-        found = matches(record, index)
+    for record, found in prepared(records, tally, lambda record: record, lambda record: matches(record, index)):
         if not found:
             yield record
             continue

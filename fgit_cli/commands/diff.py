@@ -94,37 +94,45 @@ def pair_reader(options: CompareOptions) -> Callable[[Record], Pair]:
 
 def heart(pairs: Iterable[Pair], tally: Tally, made: Made) -> Iterator[dict[str, Any]]:
     """Each record with its `diff`; without difference or too long to compare it is left out."""
-    for record, correct, incorrect in pairs:
-        if incorrect is None:
-            tally.count("unpaired")
-            yield record
-            continue
-        try:
-            difference = made.compare(incorrect, correct)
-        except TooLong as reason:
-            tally.reject(record, str(reason))
-            continue
-        if difference.correct.empty and difference.incorrect.empty:
-            tally.reject(record, made.why_none(incorrect, correct))
-            continue
-        record["diff"] = to_field(difference, made)
-        yield record
+    for pair in pairs:
+        with tally.each(pair.record):
+            if compared(pair, tally, made):
+                yield pair.record
+
+
+def compared(pair: Pair, tally: Tally, made: Made) -> bool:
+    """Give the record its `diff`; False, and a reject, where it has none."""
+    record, correct, incorrect = pair
+    if incorrect is None:
+        tally.count("unpaired")
+        return True
+    try:
+        difference = made.compare(incorrect, correct)
+    except TooLong as reason:
+        tally.reject(record, str(reason))
+        return False
+    if difference.correct.empty and difference.incorrect.empty:
+        tally.reject(record, made.why_none(incorrect, correct))
+        return False
+    record["diff"] = to_field(difference, made)
+    return True
 
 
 def looked_at(
-    records: Iterable[dict[str, Any]], made: Made, *looks: Callable[[dict[str, Any], Difference], None]
+    records: Iterable[dict[str, Any]], tally: Tally, made: Made, *looks: Callable[[dict[str, Any], Difference], None]
 ) -> Iterator[dict[str, Any]]:
     """The records, each shown to `looks` first: the page's data of the pair, and its difference."""
     from fgit_cli.views.data import diff_data
 
     for record in records:
-        if "diff" in record:
-            correct, incorrect = fields.response(record), fields.incorrect(record) or ""
-            difference = Difference(Side(**record["diff"]["correct"]), Side(**record["diff"]["incorrect"]))
-            data = diff_data(record, incorrect, correct, difference, made)
-            for look in looks:
-                look(data, difference)
-        yield record
+        with tally.each(record):
+            if "diff" in record:
+                correct, incorrect = fields.response(record), fields.incorrect(record) or ""
+                difference = Difference(Side(**record["diff"]["correct"]), Side(**record["diff"]["incorrect"]))
+                data = diff_data(record, incorrect, correct, difference, made)
+                for look in looks:
+                    look(data, difference)
+            yield record
 
 
 def printer(view: View) -> Callable[[dict[str, Any], Difference], None]:
@@ -155,7 +163,7 @@ def run(options: Options) -> None:
         if page:
             looks.append(lambda data, _: page.add(data))
         records = heart(pairs, tally, made)
-        for record in looked_at(records, made, *looks) if looks else records:
+        for record in looked_at(records, tally, made, *looks) if looks else records:
             if for_people:
                 tally.written += 1
             else:

@@ -21,6 +21,7 @@ from fgit_cli.core.masks import Granularity
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
+from fgit_cli.stages.bugs import Bug
 from fgit_cli.stages.mask import Gaps, Job, Masked, Masker, Settings
 from fgit_cli.stages.parallel import ordered, waiting
 from fgit_cli.stages.running import Tally, run_filter
@@ -122,30 +123,33 @@ def heart(
     counts = MaskCounts()
     for batch, results in ordered(masker, items, lambda item: item.job, workers, lambda: waiting(files)):
         for (record, _), masked in zip(batch, results, strict=True):
-            if isinstance(masked, str):
+            if isinstance(masked, Bug):
+                tally.bug(record, masked)
+            elif isinstance(masked, str):
                 tally.reject(record, masked)
-                continue
-            made = masked.made or settings.made
-            record.update(
-                prompt_ids=masked.prompt_ids,
-                correct_ids=masked.correct_ids,
-                incorrect_ids=masked.incorrect_ids,
-                correct_mask=masked.correct_mask,
-                incorrect_mask=masked.incorrect_mask,
-                tokenizer=by,
-                mask={
-                    "algorithm": made.algorithm,
-                    "granularity": settings.granularity,
-                    "gaps": settings.gaps,
-                    "context": made.context,
-                    "ignore": list(made.ignore),
-                    "max_length": settings.max_length,
-                },
-            )
-            _count(masked, counts, tally)
-            if look:
-                look(record, masked)
-            yield record
+            else:
+                with tally.each(record):
+                    made = masked.made or settings.made
+                    record.update(
+                        prompt_ids=masked.prompt_ids,
+                        correct_ids=masked.correct_ids,
+                        incorrect_ids=masked.incorrect_ids,
+                        correct_mask=masked.correct_mask,
+                        incorrect_mask=masked.incorrect_mask,
+                        tokenizer=by,
+                        mask={
+                            "algorithm": made.algorithm,
+                            "granularity": settings.granularity,
+                            "gaps": settings.gaps,
+                            "context": made.context,
+                            "ignore": list(made.ignore),
+                            "max_length": settings.max_length,
+                        },
+                    )
+                    _count(masked, counts, tally)
+                    if look:
+                        look(record, masked)
+                    yield record
     if counts.pairs:
         tally.note(counts.text())
 

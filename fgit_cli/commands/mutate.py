@@ -30,7 +30,7 @@ from fgit_cli.options import EXECUTION, ExecutionOptions, FieldOptions, FilterOp
 from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
 from fgit_cli.stages.mutate import Asking, Heart, Item, rule_heart, student_heart, teacher_heart, with_code
-from fgit_cli.stages.running import Source, Tally
+from fgit_cli.stages.running import Source, Tally, prepared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,22 +137,23 @@ def _without_teacher(options: Options, asking: Asking) -> None:
     """--dry-run and --emit-batch."""
     tally = Tally("mutate", options)
     drawn = sampling(options, options.variants, options.max_new_tokens)
-    items = with_code(_read(options, tally), tally)
+    items = prepared(with_code(_read(options, tally), tally), tally, lambda item: item.record, asking.request)
     if options.dry_run:
         from fgit_cli.engines.generation.rehearse import dry_run
 
-        counted = dry_run(options.model, ((asking.request(item), item.correct) for item in items), drawn)
+        counted = dry_run(options.model, ((request, item.correct) for item, request in items), drawn)
         writer = jsonl.Writer(options.output)
         writer.write(counted)
         writer.close()
     elif options.emit_batch:
         from fgit_cli.engines.generation.batch import emit
 
-        written, equal = emit(options.emit_batch, options.model, (asking.request(item) for item in items), drawn)
+        written, equal = emit(options.emit_batch, options.model, (request for _, request in items), drawn)
         tally.written = written
         tally.count("requests equal to another", equal)
     tally.close(True)
     tally.note(tally.summary())
+    tally.end()
 
 
 def _read(options: Options, tally: Tally) -> Iterator[Item]:

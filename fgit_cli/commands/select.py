@@ -25,6 +25,7 @@ from fgit_cli.core.similarity import Candidate, changed_lines, edit_distance, ed
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.options import EXECUTION, ExecutionOptions, FilterOptions, PairFieldOptions, option
+from fgit_cli.stages.bugs import Bug, bug_of, or_bug
 from fgit_cli.stages.by_tests import NoTest, open_executor, why_not_correct, why_not_wrong
 from fgit_cli.stages.running import Tally, run_filter
 
@@ -168,37 +169,53 @@ def select(
     Windows serve the embedding model and the sandboxes; with neither, each record goes on as it comes.
     """
     for window in windows(items, 1 if options.by == EDIT and executor is None else options.window):
-        score_all(window, tally, score, options)
+        window = score_all(window, tally, score, options)
         if executor:
             untested = sum(item.tests is None for item in window)
             if untested:
                 tally.count("records without tests, not run", untested)
-            for why in executor.imap(lambda item: execute(item, executor, options), window):
-                if why:
-                    tally.count(f"records not run: {why}")
-        for item in window:
-            chosen = choose(item, tally, options)
-            if chosen is not None:
-                yield chosen
+            results = list(executor.imap(or_bug(lambda item: execute(item, executor, options)), window))
+        else:
+            results = [None] * len(window)
+        for item, result in zip(window, results, strict=True):
+            if isinstance(result, Bug):
+                tally.bug(item.record, result)
+                continue
+            if result:
+                tally.count(f"records not run: {result}")
+            with tally.each(item.record):
+                chosen = choose(item, tally, options)
+                if chosen is not None:
+                    yield chosen
 
 
-def score_all(window: list[Item], tally: Tally, score: Scorer, options: Options) -> None:
-    """Sift the window's variants and score the usable ones in one call.
+def score_all(window: list[Item], tally: Tally, score: Scorer, options: Options) -> list[Item]:
+    """Sift the window's variants and score the usable ones in one call; the items that met no bug.
 
     Some models' tokenizers drop white space or letter case, and with it the fault: cosine 1, which is counted.
     """
-    places, pairs = [], []
+    sifted = []
     for item in window:
-        sift(item, options)
-        for i in item.usable():
-            places.append((item, i))
-            pairs.append((item.code, item.codes[i]))
-    for (item, i), similarity in zip(places, score(pairs), strict=True):
+        with tally.each(item.record):
+            sift(item, options)
+            sifted.append(item)
+    places = [(item, i) for item in sifted for i in item.usable()]
+    pairs = [(item.code, item.codes[i]) for item, i in places]
+    try:
+        similarities = score(pairs)
+    except BaseException as error:
+        bug = bug_of(error)
+        if len(sifted) > 1:  # the record that it lies with is found by scoring one after the other
+            return [item for alone in sifted for item in score_all([alone], tally, score, options)]
+        tally.bug(sifted[0].record, bug)
+        return []
+    for (item, i), similarity in zip(places, similarities, strict=True):
         item.similarities[i] = similarity
         if similarity >= 1:
             tally.count(UNSEEN)
         if options.min_similarity is not None and similarity < options.min_similarity:
             item.reasons[i] = TOO_FAR
+    return sifted
 
 
 def execute(item: Item, executor: "Executor", options: Options) -> str | None:

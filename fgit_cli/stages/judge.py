@@ -3,25 +3,19 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fgit_cli.benches.bench import Bench, Checked, Task
 from fgit_cli.benches.extract import Extractor
 from fgit_cli.core.passk import mean_pass_at_k
 from fgit_cli.errors import InputError
+from fgit_cli.stages.bugs import Bug, or_bug
+from fgit_cli.stages.running import Tally
 
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
 
 AHEAD = 100  # samples held for each worker, so that one that waits for its limit stops nobody
-
-
-class Tally(Protocol):
-    """What the surroundings of a filter count (fgit_cli/stages/running.py)."""
-
-    def reject(self, record: dict[str, Any], reason: str) -> None: ...
-
-    def count(self, what: str, by: int = 1) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -125,16 +119,22 @@ def judge(
     Holds at most AHEAD samples a worker at a time.
     """
 
-    def check(sample: Sample) -> tuple[Sample, Checked | None]:
+    @or_bug
+    def verdict(sample: Sample) -> Checked | None:
         if sample.task is None or sample.task.task_id in bench.unusable:
-            return sample, None
-        return sample, bench.check(sample.task, sample.solution, executor)
+            return None
+        return bench.check(sample.task, sample.solution, executor)
+
+    def check(sample: Sample) -> tuple[Sample, Checked | Bug | None]:
+        return sample, verdict(sample)
 
     for sample, checked in executor.imap(check, samples, AHEAD):
         if sample.task is None:
             tally.reject(sample.record, "unknown task")
         elif checked is None:
             tally.reject(sample.record, bench.unusable[sample.task.task_id])
+        elif isinstance(checked, Bug):
+            tally.bug(sample.record, checked)
         else:
             scores.add(sample.task.task_id, checked)
             yield _record(sample, bench, checked), checked

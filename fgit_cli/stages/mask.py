@@ -10,6 +10,7 @@ from fgit_cli.core.align import UNALIGNED
 from fgit_cli.core.diff_field import Made
 from fgit_cli.core.masks import Granularity, values
 from fgit_cli.core.textdiff import Difference, TooLong
+from fgit_cli.stages.bugs import Bug, bug_of
 
 if TYPE_CHECKING:
     from fgit_cli.engines.tokenizing.templates import Template
@@ -59,8 +60,15 @@ class Masker:
     def __init__(self, tokenizer: Tokenizer, template: Template, settings: Settings) -> None:
         self.tokenizer, self.template, self.settings = tokenizer, template, settings
 
-    def __call__(self, jobs: list[Job]) -> list[Masked | str]:
-        """For each job what it gives, or the reason to leave it out."""
+    def __call__(self, jobs: list[Job]) -> list[Masked | str | Bug]:
+        """For each job what it gives, the reason to leave it out, or the bug that it met."""
+        try:
+            return list(self._masked(jobs))
+        except BaseException as error:
+            bug = bug_of(error)
+        return [bug] if len(jobs) == 1 else [found for job in jobs for found in self([job])]
+
+    def _masked(self, jobs: list[Job]) -> list[Masked | str]:
         from fgit_cli.engines.tokenizing.templates import Refused
 
         prompts: list[Any] = []

@@ -12,7 +12,7 @@ from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
 from fgit_cli.prompts import Prompt
 from fgit_cli.stages import by_tests
-from fgit_cli.stages.running import Tally
+from fgit_cli.stages.running import Tally, prepared
 
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
@@ -116,16 +116,14 @@ def teacher_heart(teacher: Teacher, asking: Asking) -> Heart:
 
     def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
         tally.detail = teacher.progress
-        for item, answer in teacher.ask(with_code(items, tally), asking.request):
-            if isinstance(answer, RequestFailed):
-                tally.reject(item.record, answer.reason, answer.detail)
-                continue
-            made = Made(tally.count)
-            for index, completion in enumerate(answer):
-                asking.read(item, completion, made, made_by(teacher, "llm", index))
-            for kind, n in hints(made).items():
-                tally.count(f"hints by {kind} taken out", n)
-            yield from made.record(item.record, tally)
+        for item, answer in answered(items, tally, teacher, asking.request):
+            with tally.each(item.record):
+                made = Made(tally.count)
+                for index, completion in enumerate(answer):
+                    asking.read(item, completion, made, made_by(teacher, "llm", index))
+                for kind, n in hints(made).items():
+                    tally.count(f"hints by {kind} taken out", n)
+                yield from made.record(item.record, tally)
         count_found(teacher, tally)
 
     return heart
@@ -141,37 +139,53 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "
     def request(item: Item) -> Request:
         return Request("", messages=fields.instruction(item.record).messages, n=answers_wanted)
 
+    def read(item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> None:
+        if completion.finish_reason == "length":
+            made.refuse("cut at --max-new-tokens")
+            return
+        try:
+            parsed = answers.variant(completion.text, item.correct, scope, hinting=False)
+        except answers.Unusable as error:
+            made.refuse(str(error))
+            return
+        made.add(parsed.text, parsed.changes, origin)
+
+    def judge(item: Item, made: Made, tally: Tally) -> None:
+        tests = fields.tests(item.record)
+        why = "their records have no tests" if tests is None else ""
+        try:
+            if tests is not None:
+                made.judge(executor, fences.code(item.correct), tests, limit)
+        except by_tests.NoTest as said:
+            why = str(said)
+        for variant in made.variants if why else ():
+            variant["origin"]["judged"] = by_tests.UNTESTED
+            tally.count(f"variants untested, for {why}")
+
     def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
         tally.detail = teacher.progress
-        for item, answer in teacher.ask(with_code(items, tally), request):
-            if isinstance(answer, RequestFailed):
-                tally.reject(item.record, answer.reason, answer.detail)
-                continue
-            made = Made(tally.count)
-            for index, completion in enumerate(answer):
-                if completion.finish_reason == "length":
-                    made.refuse("cut at --max-new-tokens")
-                    continue
-                try:
-                    parsed = answers.variant(completion.text, item.correct, scope, hinting=False)
-                except answers.Unusable as error:
-                    made.refuse(str(error))
-                    continue
-                made.add(parsed.text, parsed.changes, made_by(teacher, "student", index))
-            tests = fields.tests(item.record)
-            why = "their records have no tests" if tests is None else ""
-            try:
-                if tests is not None:
-                    made.judge(executor, fences.code(item.correct), tests, limit)
-            except by_tests.NoTest as said:
-                why = str(said)
-            for variant in made.variants if why else ():
-                variant["origin"]["judged"] = by_tests.UNTESTED
-                tally.count(f"variants untested, for {why}")
-            yield from made.record(item.record, tally)
+        for item, answer in answered(items, tally, teacher, request):
+            with tally.each(item.record):
+                made = Made(tally.count)
+                for index, completion in enumerate(answer):
+                    read(item, completion, made, made_by(teacher, "student", index))
+                judge(item, made, tally)
+                yield from made.record(item.record, tally)
         count_found(teacher, tally)
 
     return heart
+
+
+def answered(
+    items: Iterable[Item], tally: Tally, teacher: Teacher, request: Callable[[Item], Request]
+) -> Iterator[tuple[Item, list[Completion]]]:
+    """The items that have code, each with the teacher's answers; what was not answered is left out."""
+    asked = prepared(with_code(items, tally), tally, lambda item: item.record, request)
+    for (item, _), answer in teacher.ask(asked, lambda pair: pair[1]):
+        if isinstance(answer, RequestFailed):
+            tally.reject(item.record, answer.reason, answer.detail)
+        else:
+            yield item, answer
 
 
 def count_found(teacher: Teacher, tally: Tally) -> None:
@@ -191,31 +205,35 @@ def hints(made: Made) -> Counter[str]:
 def rule_heart(backend: ModuleType, method: str, wanted: int, seed: int) -> Heart:
     """The filter that applies a backend's mutation rules: `wanted` variants, drawn evenly over its operators."""
 
+    def mutated(item: Item, tally: Tally) -> Iterator[dict[str, Any]]:
+        blocks = [b for b in item.blocks if b.language in backend.LANGUAGES]
+        if not blocks:
+            tally.reject(item.record, f"no rules for {item.blocks[0].language or 'a language that is not known'}")
+            return
+        found = ((m.operator, (b, m)) for b in blocks for m in backend.mutations(b.code, b.language))
+        made = Made(tally.count)
+        for block, mutation in evenly(found, f"{seed} {item.record['id']}"):
+            origin = {
+                "method": method,
+                "version": backend.version(),
+                "operator": mutation.operator,
+                "rule": mutation.rule,
+                "language": block.language,
+                "block": block.number,
+                "line": mutation.line,
+                "seed": seed,
+            }
+            code = mutation.code
+            text = variants.spliced(item.correct, block, code)
+            made.add(text, [(block.code, code, block.language)], origin)
+            if len(made.variants) == wanted:
+                break
+        yield from made.record(item.record, tally)
+
     def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
         for item in with_code(items, tally):
-            blocks = [b for b in item.blocks if b.language in backend.LANGUAGES]
-            if not blocks:
-                tally.reject(item.record, f"no rules for {item.blocks[0].language or 'a language that is not known'}")
-                continue
-            found = ((m.operator, (b, m)) for b in blocks for m in backend.mutations(b.code, b.language))
-            made = Made(tally.count)
-            for block, mutation in evenly(found, f"{seed} {item.record['id']}"):
-                origin = {
-                    "method": method,
-                    "version": backend.version(),
-                    "operator": mutation.operator,
-                    "rule": mutation.rule,
-                    "language": block.language,
-                    "block": block.number,
-                    "line": mutation.line,
-                    "seed": seed,
-                }
-                code = mutation.code
-                text = variants.spliced(item.correct, block, code)
-                made.add(text, [(block.code, code, block.language)], origin)
-                if len(made.variants) == wanted:
-                    break
-            yield from made.record(item.record, tally)
+            with tally.each(item.record):
+                yield from mutated(item, tally)
 
     return heart
 

@@ -5,9 +5,10 @@ code, five times at most. The version that passes is the correct response, an ea
 """
 
 import dataclasses
+import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli.core import codeflow, equivalence, fields
@@ -16,6 +17,7 @@ from fgit_cli.core.written_tests import script
 from fgit_cli.engines.generation import Answer, Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
 from fgit_cli.prompts import Prompt
+from fgit_cli.stages.bugs import Bug, bug_of
 from fgit_cli.stages.by_tests import WRONG, NoTest, said, why_not_correct, why_not_wrong_again
 from fgit_cli.stages.running import Tally
 
@@ -53,6 +55,7 @@ class Case:
     attempts: list[Attempt] = dataclasses.field(default_factory=list)
     refused: str = ""  # why the record gives no pair, the same words for all of a kind
     detail: str = ""
+    bug: Bug | None = None  # the unexpected error that it met
 
     @property
     def passed(self) -> bool:
@@ -61,6 +64,15 @@ class Case:
     @property
     def open(self) -> bool:
         return not self.refused and not self.passed
+
+    def meet(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function gives; None, and the record is out, where it meets an unexpected error."""
+        try:
+            return function(*arguments)
+        except BaseException as error:
+            self.bug = bug_of(error)
+            self.refused = str(self.bug)
+            return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +108,15 @@ class Debugging:
             self._write(group)
             for _ in range(0 if self.settings.sampling else self.settings.iterations):
                 self._repair([case for case in group if case.open])
-            pairs = [(case, self._pair(case)) for case in group]
+            pairs = [(case, case.meet(self._pair, case)) for case in group]
             if self.settings.judge:
                 self._judge([(case, pair) for case, pair in pairs if pair])
             for case, pair in pairs:
                 if case.passed:
                     self.passed_at[len(case.attempts) - 1] += 1
-                if pair and not case.refused:
+                if case.bug:
+                    tally.bug(case.record, case.bug)
+                elif pair and not case.refused:
                     yield pair
                 else:
                     tally.reject(case.record, case.refused, case.detail)
@@ -123,8 +137,15 @@ class Debugging:
             case.dialogue = [*case.turns[:-1], {"role": "user", "content": text}]
             return Request("", messages=case.dialogue, n=n)
 
-        for _ in self.executor.imap(self._first, self.teacher.ask(cases, request)):
+        for _ in self.executor.imap(lambda asked: asked[0].meet(self._first, asked), self._ask(cases, request)):
             pass
+
+    def _ask(self, cases: list[Case], request: Callable[[Case], Request | None]) -> Iterator[tuple[Case, Answer]]:
+        """Each case with the teacher's answers; one whose request cannot be made is out."""
+        made = [(case, case.meet(request, case)) for case in cases]
+        asked = ((case, wanted) for case, wanted in made if wanted)
+        for (case, _), answer in self.teacher.ask(asked, lambda pair: pair[1]):
+            yield case, answer
 
     def _first(self, asked: tuple[Case, Answer]) -> None:
         case, answer = asked
@@ -180,7 +201,7 @@ class Debugging:
             except Unusable as error:
                 case.refused = f"a repair without code: {error}"
 
-        for _ in self.executor.imap(repaired, self.teacher.ask(cases, request)):
+        for _ in self.executor.imap(lambda asked: asked[0].meet(repaired, asked), self._ask(cases, request)):
             pass
 
     def _pair(self, case: Case) -> dict[str, Any] | None:
@@ -240,15 +261,13 @@ class Debugging:
 
     def _coverage(self, code: str, tests: str) -> float:
         """Share of the code's executable lines that the tests reach, by coverage.py (the paper's equation 9)."""
-        from fgit_cli.executor import decode
 
         program = codeflow.coverage_program(code, script(tests))
         outcome = self.executor.run_script("", program, limit=10 * self.settings.limit)
         wanted = codeflow.executable_lines(code)
         if outcome.status != "pass" or not outcome.report or not wanted:
             return 0.0
-        reached = {line for line in decode(outcome.report) if isinstance(line, int)}
-        return len(wanted & reached) / len(wanted)
+        return len(wanted & lines_of(outcome.report)) / len(wanted)
 
     def _judge(self, pairs: list[tuple[Case, dict[str, Any]]]) -> None:
         """Refuse the pairs in which the teacher sees no difference in logic."""
@@ -260,11 +279,21 @@ class Debugging:
             )
             return Request("", messages=[{"role": "user", "content": text}])
 
-        for (case, _), answer in self.teacher.ask(pairs, request):
+        asked = [(case, case.meet(request, (case, pair))) for case, pair in pairs]
+        for (case, _), answer in self.teacher.ask([pair for pair in asked if pair[1]], lambda pair: pair[1]):
             if isinstance(answer, RequestFailed):
                 case.refused, case.detail = answer.reason, answer.detail
             elif not answer[0].text.strip().strip("*`\"'").lower().startswith("yes"):
                 case.refused = "the judge sees no difference in logic"
+
+
+def lines_of(report: bytes) -> set[int]:
+    """The line numbers of a report, which is the word of a process that ran a teacher's code; none of any other."""
+    try:
+        told = json.loads(report)
+    except (ValueError, RecursionError):
+        return set()
+    return {line for line in told if type(line) is int} if isinstance(told, list) else set()
 
 
 def _whole(completion: Completion) -> str:

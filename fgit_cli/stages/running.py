@@ -5,6 +5,7 @@ records, and calls `tally.reject` for those it leaves out. It may read ahead: a 
 input, and is raised only after everything before it is out.
 """
 
+import contextlib
 import os
 import sys
 import time
@@ -16,8 +17,11 @@ from fgit_cli import jsonl, messages
 from fgit_cli.errors import AnswerIsNo, InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions
+from fgit_cli.stages.bugs import Bug, bug_of
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
+IN_A_ROW = 3  # unexpected errors on records that follow each other stop a run
 PROGRESS_SECONDS = 10.0  # between plain lines of progress; a terminal's bar is redrawn ten times a second
 
 
@@ -30,6 +34,8 @@ class Tally:
         self.bad_lines = 0
         self.passed_over = 0  # records read that are another run's, such as another shard's
         self.rejects: Counter[str] = Counter()
+        self.bugs: Counter[str] = Counter()
+        self._in_a_row = self.unprepared_in_a_row = 0  # records that met a bug
         self.counts: Counter[str] = Counter()
         self.detail: Callable[[], str] = lambda: ""  # a few words more for a line of progress
         if options.rejects and options.output and os.path.realpath(options.rejects) == os.path.realpath(options.output):
@@ -41,9 +47,59 @@ class Tally:
 
         Reasons are counted, so they are the same words for all of a kind; what is known beyond is the `detail`.
         """
+        self.done()
+        self._leave_out(record, reason, detail)
+
+    def _leave_out(self, record: dict[str, Any], reason: str, detail: str) -> None:
         self.rejects[reason] += 1
         if self.rejected:
-            self.rejected.write({**record, "reason": f"{reason}: {detail}" if detail else reason})
+            said = f"{reason}: {detail}" if detail else reason
+            try:
+                self.rejected.write({**record, "reason": said})
+            except (ValueError, TypeError, RecursionError):  # what JSON cannot carry is no record of the input's
+                self.rejected.write({"id": str(record.get("id")), "reason": said})
+
+    def done(self) -> None:
+        """A record was dealt with as it should be."""
+        self._in_a_row = 0
+
+    @contextlib.contextmanager
+    def each(self, record: dict[str, Any]) -> Iterator[None]:
+        """What is done with one record: an error that no code foresaw leaves the record out, and the run goes on."""
+        try:
+            yield
+        except BaseException as error:
+            self.bug(record, bug_of(error))
+
+    def bug(self, record: dict[str, Any], bug: Bug, prepared: bool = True) -> None:
+        """Leave out a record on which an unexpected error was met. Raises AnswerIsNo where that should end the run.
+
+        `prepared`: it was met by the stage, not by the reader, which runs ahead.
+        """
+        self._leave_out(record, str(bug), bug.text)
+        self.bugs[str(bug)] += 1
+        if prepared:
+            self._in_a_row += 1
+        else:
+            self.unprepared_in_a_row += 1
+        if self.bugs.total() == 1 or self.options.strict:
+            place = getattr(record, "place", "") or record.get("id") or "a record"
+            self.say(f"{place}: {bug}: {bug.text} (left out; a bug in fgit that is worth a report)")
+        if self.options.strict:
+            raise AnswerIsNo(f"--strict: stopped at the first unexpected error; {self.report()}")
+        if max(self._in_a_row, self.unprepared_in_a_row) >= IN_A_ROW:
+            raise AnswerIsNo(f"{IN_A_ROW} records in a row met an unexpected error; {self.report()}")
+
+    def end(self) -> None:
+        """Raises AnswerIsNo where a record met an unexpected error."""
+        if self.bugs:
+            raise AnswerIsNo(f"{self.bugs.total()} records met an unexpected error; {self.report()}")
+
+    def report(self) -> str:
+        """What to do about the bugs that were met."""
+        kinds = ", ".join(f"{n} {bug}" for bug, n in self.bugs.most_common(5))
+        kept = self.options.rejects or "kept by --rejects FILE"
+        return f"{kinds}: a bug in fgit, please report it with such a record ({kept}) and `fgit doctor`"
 
     def count(self, what: str, by: int = 1) -> None:
         """Add to a number of the summary."""
@@ -144,10 +200,24 @@ class Source(Iterable[Item]):
                         raise
                     self.tally.bad_line(error)
                     continue
+                except BaseException as error:
+                    self.tally.read += 1
+                    self.tally.bug(record, bug_of(error), prepared=False)
+                    continue
                 self.tally.read += 1
+                self.tally.unprepared_in_a_row = 0
                 yield item
         except InputError as error:
             self.error = error
+
+
+def prepared(
+    items: Iterable[Item], tally: Tally, record: Callable[[Item], dict[str, Any]], make: Callable[[Item], Made]
+) -> Iterator[tuple[Item, Made]]:
+    """Each item with what `make` makes of it; `record` gives the record that is left out on an unexpected error."""
+    for item in items:
+        with tally.each(record(item)):
+            yield item, make(item)
 
 
 def run_filter(
@@ -158,7 +228,8 @@ def run_filter(
 ) -> Tally:
     """Run one filter from its input to its output and say on stderr what happened.
 
-    Raises InputError after the records before the bad one are out, AnswerIsNo above `--max-rejects`.
+    Raises InputError after the records before the bad one are out, AnswerIsNo above `--max-rejects` and where a record
+    met an unexpected error.
     """
     tally = Tally(command, options)
     progress = Progress(tally)
@@ -167,8 +238,13 @@ def run_filter(
     whole = False
     try:
         for record in heart(source, tally):
-            writer.write(record)
+            try:
+                writer.write(record)
+            except (ValueError, TypeError, RecursionError) as error:
+                tally.bug(record, bug_of(error))
+                continue
             tally.written += 1
+            tally.done()
             progress.step()
         if source.error:
             raise source.error
@@ -186,4 +262,5 @@ def run_filter(
     taken = tally.read - tally.passed_over
     if limit is not None and taken and tally.rejects.total() > limit * taken:
         raise AnswerIsNo(f"{tally.rejects.total()} of {taken} records left out, more than --max-rejects {limit:g}")
+    tally.end()
     return tally

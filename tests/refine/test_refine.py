@@ -176,3 +176,31 @@ def test_a_version_that_fails_or_passes_only_once_shows_nothing(wrong, right, re
     pair = debugging._pair(case)
     assert case.refused == refused
     assert bool(pair) == (not refused)
+
+
+@pytest.mark.parametrize(
+    "report",
+    ['{"range": [0, 100000000000, 1]}', "5", "{", "[" * 5000, '{"set": [1]}', "[[1], 2.5, true, null]", '"x"', ""],
+)
+def test_what_a_program_leaves_as_its_report_is_looked_at_first(report):
+    from fgit_cli.stages.refine import lines_of
+
+    assert lines_of(report.encode()) == set()
+    assert lines_of(b"[1,2,true,[3]]") == {1, 2}
+
+
+def test_a_program_that_writes_a_report_of_its_own_stops_nothing(refine):
+    forged = (  # at work in the run that measures the coverage alone
+        'import os, struct, sys\nif hasattr(sys.modules["__main__"], "_measured"):\n'
+        "    t = b'{\"range\":[0,100000000000,1]}'\n"
+        '    os.write(3, struct.pack("<cI", b"R", len(t)) + t + b"F" + bytes(4))\n'
+    )
+    other = forged.replace('{"range":[0,100000000000,1]}', "5")
+    script = {
+        "[hangs]": [both(SMALLEST), block(forged + RIGHT)],
+        "[crashes]": [both(SMALLEST), block(other + RIGHT)],
+        "[repairs]": SCRIPT["[repairs]"],
+    }
+    ran, made, _ = refine(list(script), script=script)
+    assert ran.code == 0, ran.err
+    assert len(made) == 3
