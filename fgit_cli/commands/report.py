@@ -186,7 +186,6 @@ def page(read: "Inputs", tables: "list[Table]", options: Options) -> str:
     from fgit_cli.reporting import comparison, drawing, scores, solutions
     from fgit_cli.reporting.report_page import Content
     from fgit_cli.reporting.report_page import page as written
-    from fgit_cli.views import gallery
 
     content = Content(tables, files=options.files)
     runs = scores.by_name(read.runs)
@@ -199,23 +198,22 @@ def page(read: "Inputs", tables: "list[Table]", options: Options) -> str:
         content.notes.append(f"No plots: {MissingExtra('a plot', 'plots')}.")
         note("report", options, content.notes[-1])
     kept = (record for pairs in read.pairs.values() for record in pairs.kept)
-    content.pairs = [shown for record in kept if (shown := gallery.show(record, token_spans))]
+    content.pairs = [shown for record in kept if (shown := pair_data(record))]
     return written(content)
 
 
-def token_spans(name: str, text: str) -> tuple[list[int], list[tuple[int, int]]] | None:
-    """A response's ids and the characters of each, by the tokenizer that masked it; None where that is not at hand."""
-    from fgit_cli.core.align import Unaligned
+def pair_data(record: dict[str, Any]) -> dict[str, Any] | None:
+    """What the gallery draws of a masked pair: its tokens if the tokenizer that masked it is at hand, else its texts.
 
-    tokenizer = loaded_tokenizer(name) if name else None
-    if tokenizer is None:
-        return None
-    ids = tokenizer.encode_responses([text])[0]
-    try:
-        spans = tokenizer.spans(text, ids)
-    except Unaligned:
-        return None
-    return ids, list(zip(spans.starts, spans.ends, strict=True))
+    None for a record that lost its texts on the way.
+    """
+    from fgit_cli.views import gallery
+
+    by = record.get("tokenizer") or {}
+    tokenizer = loaded_tokenizer(by.get("name") or "")
+    if tokenizer is None or by.get("sha256") != tokenizer.sha256:
+        return gallery.of_texts(record)
+    return gallery.of_tokens(record, tokenizer.bytes)
 
 
 @lru_cache(maxsize=4)
@@ -224,7 +222,7 @@ def loaded_tokenizer(name: str) -> Any:
     from fgit_cli.engines.tokenizing.tokenizers import load
 
     try:
-        return load(name)
+        return load(name) if name else None
     except FgitError:
         return None
 

@@ -17,7 +17,7 @@ from fgit_cli.views.markup import text
 # Distinct in either theme and to colour-blind eyes.
 SERIES = ("#2563c9", "#d9641e", "#16866b", "#a03fae", "#b3870f", "#5b6b7c", "#c22f54", "#3b9ec4")
 INK, MUTED, GRID, PAPER = "#1d2126", "#8a929b", "#e4e6ea", "#ffffff"
-MARKERS = {"ink": "#010203", "muted": "#010204", "grid": "#010205"}
+MARKERS = {"ink": "#010203", "soft": "#010204", "line": "#010205"}  # of the page's variables
 SERIES_MARKERS = tuple(f"#0102{n:02x}" for n in range(16, 16 + len(SERIES)))
 WIDTH = 7.0  # inches
 ENDINGS = ("png", "svg")

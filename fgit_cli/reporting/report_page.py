@@ -1,10 +1,5 @@
-"""The page of `--format html`: one file with everything in it, nothing loaded from anywhere, all text escaped.
+"""The page of `fgit report --format html`: what it shows, in sections; views/page.py makes the document."""
 
-Its policy lets only its own script run (by hash), so that a solution or an instruction cannot bring one along.
-"""
-
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +9,12 @@ from fgit_cli import __version__
 from fgit_cli.reporting.scores import title
 from fgit_cli.reporting.solutions import Item
 from fgit_cli.reporting.table import NOTHING, Column, Table, text
-from fgit_cli.views.gallery import Piece, Shown
+from fgit_cli.views import gallery
 from fgit_cli.views.markup import Html, join, tag
+from fgit_cli.views.page import page as written
 
 HERE = Path(__file__).parent
+TITLE = "fgit report"
 TALL = 20  # rows, before a table scrolls in itself
 
 
@@ -27,7 +24,7 @@ class Content:
 
     tables: list[Table]
     plots: list[tuple[str, str, str]] = field(default_factory=list)
-    pairs: list[Shown] = field(default_factory=list)
+    pairs: list[dict[str, Any]] = field(default_factory=list)  # the data of views/gallery.py
     solutions: list[Item] = field(default_factory=list)
     baseline: str = ""
     notes: list[str] = field(default_factory=list)
@@ -36,32 +33,30 @@ class Content:
 
 def page(content: Content) -> str:
     """The whole document."""
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report_page.css", "report_page.js"))
-    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     sections = [
         *((table.name, table.title, table_section(table)) for table in content.tables),
         *([("solutions", "Before and after", solutions(content))] if content.solutions else []),
-        *([("pairs-gallery", "Pairs and their fault tokens", gallery(content.pairs))] if content.pairs else []),
+        *([("pairs-gallery", "Pairs and their fault tokens", pairs(content.pairs))] if content.pairs else []),
     ]
     if content.plots:
         sections.insert(1, ("plots", "Plots", plots(content.plots)))
     body = join(
-        tag("header", tag("h1", "fgit report"), tag("button", "Light or dark", id="theme", type="button")),
         tag("nav", *(tag("a", name, href=f"#{key}") for key, name, _ in sections)),
         summary(content.tables),
         *(tag("section", tag("h2", name), inside, id=key) for key, name, inside in sections),
-        tag("footer", *(tag("p", line, class_="note") for line in (*content.notes, made(content.files)))),
+        tag("footer", *(tag("p", line, class_="note") for line in content.notes)) if content.notes else Html(""),
     )
-    head = join(
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("title", "fgit report"),
-        tag("style", Html(style)),
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("report_page.css", "report_page.js"))
+    if not content.pairs:
+        return written(TITLE, made(content.files), body, styles=[style], scripts=[script])
+    return written(
+        TITLE,
+        made(content.files),
+        body,
+        styles=[gallery.style(), style],
+        scripts=[gallery.script(), script],
+        data={"kind": "mask", "pairs": content.pairs},
     )
-    document = tag("html", tag("head", head), "\n", tag("body", body, tag("script", Html(script))), lang="en")
-    return f"<!doctype html>\n{document}\n"
 
 
 def made(files: list[str]) -> str:
@@ -154,12 +149,14 @@ def solutions(content: Content) -> Html:
             side(f"{item.model}: {item.verdicts[1]}", lines(item.after)),
             class_="sides",
         )
-        entries.append(tag("details", tag("summary", line), tag("div", sides), data_outcome=item.outcome))
+        entries.append(
+            tag("details", tag("summary", line), tag("div", sides), data_outcome=item.outcome, class_="solution")
+        )
     return join(controls, *entries)
 
 
-def side(name: str, code: Html, kind: str | None = None) -> Html:
-    return tag("div", tag("span", name, class_="muted"), tag("pre", code), class_=kind)
+def side(name: str, code: Html) -> Html:
+    return tag("div", tag("span", name, class_="muted"), tag("pre", code))
 
 
 def lines(flagged: Iterable[tuple[str, bool]]) -> Html:
@@ -167,45 +164,8 @@ def lines(flagged: Iterable[tuple[str, bool]]) -> Html:
     return join(*(join(tag("span", line, class_="changed") if changed else line, "\n") for line, changed in flagged))
 
 
-def gallery(pairs: list[Shown]) -> Html:
-    """Each pair with the tokens that are emphasised, a legend above."""
-    legend = tag(
-        "p",
-        "Correct: ", tag("mark", "on a changed line", class_="v1"), " ", tag("mark", "changed itself", class_="v2"),
-        tag("span", "  Incorrect: ", tag("mark", "on a changed line", class_="v1"), " ",
-            tag("mark", "changed itself", class_="v2"), class_="incorrect"),
-        "  Every marked token of the correct response is weighted by W in training.",
-        class_="note",
-    )  # fmt: skip
-    entries = []
-    for number, pair in enumerate(pairs):
-        first = pair.instruction.strip().split("\n", 1)[0]
-        sides = tag(
-            "div",
-            side("correct", marked(pair.correct, pair.ends[0])),
-            side("incorrect", marked(pair.incorrect, pair.ends[1]), "incorrect"),
-            class_="sides",
-        )
-        how = (
-            []
-            if pair.by_tokens
-            else [tag("p", "Changed characters: the pairs' tokenizer is not at hand.", class_="note")]
-        )
-        inside = tag("div", tag("pre", pair.instruction), *how, sides)
-        entries.append(
-            tag(
-                "details",
-                tag("summary", first[:120], " ", tag("span", pair.id, class_="muted")),
-                inside,
-                open=number == 0,
-            )
-        )
-    return join(legend, *entries)
-
-
-def marked(pieces: list[Piece], end: int) -> Html:
-    """The text with its marked pieces coloured by value, and the end token where that is marked."""
-    inside = [tag("mark", piece, class_=f"v{min(value, 2)}") if value else piece for piece, value in pieces]
-    if end:
-        inside.append(tag("mark", "end of response", class_=f"v{min(end, 2)} end"))
-    return join(*inside)
+def pairs(shown: list[dict[str, Any]]) -> Html:
+    """The pairs with the tokens that are emphasised; by their texts where the tokenizer is not at hand."""
+    kinds = [kind for kind in ("mask", "diff") if any(pair["kind"] == kind for pair in shown)]
+    note = "Every marked token of the correct response is weighted by W in training."
+    return join(tag("p", note, class_="note"), gallery.container(*kinds))

@@ -1,92 +1,93 @@
-"""Masked pairs to look at, for the page: each response's text cut where its tokens' values change."""
+"""The gallery of pairs on a page: differences side by side, and the values of tokens; drawn by gallery.js.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+The script reads `{"kind", "pairs"}` from the page's data; a pair may have a `kind` of its own.
+"""
+
 from typing import Any
 
 from fgit_cli.core import fields
+from fgit_cli.core.align import TokenBytes
+from fgit_cli.core.diff_field import Made, from_field
+from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
+from fgit_cli.views.data import diff_data, mask_data
+from fgit_cli.views.markup import Html, join, tag
+from fgit_cli.views.page import asset
 
-# Of a tokenizer's name and a response: the ids, and the characters [start, end) of each token; None if not at hand.
-Spans = Callable[[str, str], tuple[list[int], list[tuple[int, int]]] | None]
-Piece = tuple[str, int]  # a text and its value: 0, 1 (on a changed line) or 2 (changed itself)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One pair as the gallery shows it; `by_tokens` is false where characters had to do."""
-
-    id: str
-    instruction: str
-    correct: list[Piece]
-    incorrect: list[Piece]
-    ends: tuple[int, int]
-    by_tokens: bool
+GAP = "gap: the other side has lines here that this one lacks"
+BY_TEXT = "its tokenizer is not at hand: changed characters, not tokens"
 
 
-def show(record: dict[str, Any], spans: Spans) -> Shown | None:
-    """A masked pair; None for a record that lost its texts on the way."""
+def legend(kind: str) -> Html:
+    """What the colours mean, for pairs of a kind (`diff` or `mask`)."""
+    if kind == "diff":
+        return join(
+            _sign("abc", "changed in the incorrect response", "del"),
+            _sign("abc", "changed in the correct response", "add"),
+            _sign("◆", GAP, "gap"),
+        )
+    return join(
+        _sign("x", "0, shared", "t mono"),
+        _sign("x", "1, on a changed line", "t v1 mono"),
+        _sign("x", "2, changed itself", "t v2 mono"),
+        _sign("x", "anchored: the other side has lines here that this one lacks", "t v1 anchor mono"),
+    )
+
+
+def _sign(sign: str, meaning: str, kind: str) -> Html:
+    return tag("span", tag("i", sign, class_=kind), meaning)
+
+
+def container(*kinds: str) -> Html:
+    """The element in which the pairs are drawn: legends, a choice of layout where there are differences, pages."""
+    layout = tag(
+        "select",
+        tag("option", "side by side", value="split"),
+        tag("option", "unified"),
+        id="gallery-layout",
+        title="Layout",
+    )
+    pager = tag(
+        "div",
+        layout if "diff" in kinds else "",
+        tag("button", "←", id="gallery-back", type="button", title="The page before"),
+        tag("span", "", id="gallery-where"),
+        tag("button", "→", id="gallery-on", type="button", title="The next page"),
+        class_="pager",
+    )
+    bar = tag("div", tag("div", *(legend(kind) for kind in kinds), class_="legend"), pager, class_="bar")
+    return tag("div", bar, tag("div", "", id="gallery-pairs"), tag("div", "", id="gallery-tip"), class_="gallery")
+
+
+def style() -> str:
+    return asset("gallery.css")
+
+
+def script() -> str:
+    return asset("gallery.js")
+
+
+def of_tokens(record: dict[str, Any], table: TokenBytes) -> dict[str, Any]:
+    """The data of a pair as `fgit mask` wrote it. A last token that both sides share is taken for the end token."""
+    correct, incorrect = record["correct_ids"], record["incorrect_ids"]
+    end = correct[-1] if correct and incorrect and correct[-1] == incorrect[-1] else -1
+    return {**mask_data(record, {"correct": [], "incorrect": []}, end, table), "kind": "mask"}
+
+
+def of_texts(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The data of a pair by its texts alone; None for a record without texts or with texts too long to compare."""
     try:
-        instruction, correct = fields.instruction(record).text, fields.response(record)
-        incorrect = fields.incorrect(record) or ""
+        correct, incorrect = fields.response(record), fields.incorrect(record) or ""
+        fields.instruction(record)
     except InputError:
         return None
-    name = (record.get("tokenizer") or {}).get("name") or ""
-    sides = {}
-    by_tokens = True
-    for side, text in (("correct", correct), ("incorrect", incorrect)):
-        pieces = by_token(text, record[f"{side}_ids"], record[f"{side}_mask"], spans(name, text))
-        if pieces is None:
-            by_tokens = False
-            pieces = by_character(text, (record.get("diff") or {}).get(side) or {})
-        sides[side] = pieces
-    ends = tuple(end_value(record[f"{side}_ids"], record[f"{side}_mask"], record) for side in ("correct", "incorrect"))
-    return Shown(str(record.get("id", "")), instruction, sides["correct"], sides["incorrect"], ends, by_tokens)  # type: ignore[arg-type]
-
-
-def end_value(ids: list[int], mask: list[int], record: dict[str, Any]) -> int:
-    """The value of the end token: a marked last token that both sides end with."""
-    other = record["incorrect_ids"] if ids is record["correct_ids"] else record["correct_ids"]
-    return mask[-1] if ids and other and ids[-1] == other[-1] else 0
-
-
-def by_token(
-    text: str, ids: Sequence[int], mask: Sequence[int], encoded: tuple[list[int], list[tuple[int, int]]] | None
-) -> list[Piece] | None:
-    """The text cut at the marked tokens; None where the tokenizer at hand gives other ids than the record has."""
-    if encoded is None:
-        return None
-    its_ids, spans = encoded
-    n = min(len(its_ids), len(ids))
-    if list(ids[:n]) != its_ids[:n] or len(ids) > len(its_ids) + 1:
-        return None
-    values, owner = [0] * len(text), [-1] * len(text)
-    for token, (start, end) in enumerate(spans[:n]):
-        for at in range(start, end):
-            if mask[token] > values[at] or owner[at] < 0:
-                values[at], owner[at] = max(values[at], mask[token]), token
-    return pieces(text, [(v, o if v else -1) for v, o in zip(values, owner, strict=True)])
-
-
-def by_character(text: str, side: dict[str, Any]) -> list[Piece]:
-    """The text cut at the changed lines and characters that the record's `diff` names."""
-    values = [0] * len(text)
-    at = 0
-    for number, line in enumerate(text.split("\n")):
-        if number in set(side.get("lines") or ()):
-            values[at : at + len(line)] = [1] * len(line)
-        at += len(line) + 1
-    for start, end in side.get("chars") or ():
-        values[start:end] = [2] * (min(end, len(text)) - start)
-    return pieces(text, [(v, -1) for v in values])
-
-
-def pieces(text: str, keys: list[tuple[int, int]]) -> list[Piece]:
-    """Runs of characters with one key, value first."""
-    found: list[Piece] = []
-    start = 0
-    for at in range(1, len(text) + 1):
-        if at == len(text) or keys[at] != keys[start]:
-            found.append((text[start:at], keys[start][0]))
-            start = at
-    return found if text else []
+    try:
+        difference, made = from_field(record.get("diff"), correct, incorrect)
+    except InputError:  # none, or one that does not fit: the texts are compared anew
+        made = Made()
+        try:
+            difference = made.compare(incorrect, correct)
+        except TooLong:
+            return None
+    data = diff_data(record, incorrect, correct, difference, made)
+    return {**data, "kind": "diff", "note": f"{data['note']}; {BY_TEXT}"}

@@ -10,23 +10,12 @@ import orjson
 
 from fgit_cli import jsonl
 from fgit_cli.errors import UsageError
-from fgit_cli.views.page import asset, page
+from fgit_cli.views import gallery
+from fgit_cli.views.page import page
 
 PAIRS = 500  # on one page
 BYTES = 30_000_000  # of one page's data; a browser takes more, but slowly
-_DIFF_LEGEND = (
-    '<span><i class="del">abc</i>changed in the incorrect response</span>'
-    '<span><i class="add">abc</i>changed in the correct response</span>'
-    '<span><i class="gap">◆</i>gap: the other side has lines here that this one lacks</span>'
-)
-_MASK_LEGEND = (
-    '<span><i class="t mono">x</i>0, shared</span><span><i class="t v1 mono">x</i>1, on a changed line</span>'
-    '<span><i class="t v2 mono">x</i>2, changed itself</span>'
-    '<span><i class="t v1 anchor mono">x</i>anchored: the other side has lines here that this one lacks</span>'
-)
-_LAYOUT = (
-    '<select id="layout" title="Layout"><option value="split">side by side</option><option>unified</option></select>'
-)
+TITLES = {"diff": "Differences of pairs", "mask": "Values of tokens"}
 
 
 class PairPage:
@@ -50,21 +39,14 @@ class PairPage:
 
     def write(self) -> None:
         """Write the file. Raises UsageError where that fails."""
-        title = {"diff": "Differences of pairs", "mask": "Values of tokens"}[self.kind]
         first = len(self.pairs)
         shown = f"{self.count} pairs" if first == self.count else f"the first {first} of {self.count} pairs"
-        body = (
-            f'<div class="bar"><div class="legend">{_DIFF_LEGEND if self.kind == "diff" else _MASK_LEGEND}</div>'
-            f'<div class="pager">{_LAYOUT if self.kind == "diff" else ""}<button id="back" type="button">←</button>'
-            '<span id="where"></span><button id="on" type="button">→</button></div></div>'
-            '<div id="pairs"></div><div id="tip"></div>'
-        )
         text = page(
-            title,
+            TITLES[self.kind],
             f"{self.about} · {shown}",
-            body,
-            styles=asset("pair_page.css"),
-            script=asset("pair_page.js"),
+            gallery.container(self.kind),
+            styles=[gallery.style()],
+            scripts=[gallery.script()],
             data={"kind": self.kind, "pairs": self.pairs},
         )
         try:

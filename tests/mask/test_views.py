@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,12 @@ from rich.console import Console
 from fgit_cli.core.diff_field import Made
 from fgit_cli.core.mask_counts import MaskCounts, branch
 from fgit_cli.core.textdiff import split_lines
-from fgit_cli.views import pair_page, terminal
+from fgit_cli.views import markup, pair_page, terminal
 from fgit_cli.views.data import diff_data
-from fgit_cli.views.page import page
+from fgit_cli.views.markup import Html
+from fgit_cli.views.page import digest, page
 
+PACKAGE = Path(__file__).parents[2] / "fgit_cli"
 NASTY = "</script><b onload=x>&amp; \u2028 \x1b[31mred\r\n\t{{x}} 🦙"
 
 
@@ -24,16 +27,34 @@ def lines(*pairs):
 
 
 def data_of(text):
-    return json.loads(re.search(r"^<script>const DATA = (.*);$", text, re.M)[1])
+    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)[1])
 
 
 def test_a_page_is_one_file_and_holds_any_text():
-    text = page(NASTY, NASTY, "<p>body</p>", data={"x": NASTY})
+    text = page(NASTY, NASTY, Html("<p>body</p>"), data={"x": NASTY})
     assert data_of(text) == {"x": NASTY}
     assert text.count("</script>") == 2
-    assert html.escape(NASTY) in text
+    assert markup.text(NASTY) in text
+    assert "\x1b" not in text
     assert not re.search(r"""(src|href)\s*=|<link|@import|url\(""", text)
     assert "prefers-color-scheme" in text
+
+
+def test_one_palette_and_one_policy_for_all_pages(fgit, llama, tmp_path):
+    """The pages of `diff`, `mask` and `report` run their own scripts alone, by hash, and share the values' colours."""
+    pairs = lines((NASTY, "x"), ("a = 1\n", "a = 2\n"))
+    assert fgit("diff", "--html", "diff.html", stdin=pairs).code == 0
+    assert fgit("mask", "--tokenizer", llama.name, "--html", "mask.html", "-o", "pairs.jsonl", stdin=pairs).code == 0
+    assert fgit("report", "pairs.jsonl", "--format", "html", "-o", "report.html").code == 0
+    for name in ("diff", "mask", "report"):
+        text = (tmp_path / f"{name}.html").read_text()
+        policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1])
+        allowed = policy.partition("script-src ")[2].split()
+        scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+        assert allowed == [f"'sha256-{digest(script)}'" for script in scripts], name
+        assert text.count("--one:") == text.count("--two:") == 1, name
+    sheets = {p.name: p.read_text() for p in PACKAGE.rglob("*.css")}
+    assert [name for name, sheet in sheets.items() if ":root" in sheet] == ["page.css"]
 
 
 @given(st.text(alphabet="ab \n\té🦙\x1b\x9b", max_size=60), st.text(alphabet="ab \n\té🦙\x1b\x9b", max_size=60))

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from fgit_cli import install
 from fgit_cli.views import gallery
 from fgit_cli.views.markup import Html, tag, text
+from fgit_cli.views.page import asset
 from tests.helpers.eval_results import result
 
+REPORTING = Path(__file__).parents[2] / "fgit_cli" / "reporting"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&<!-- ]]> {{}} \x00 \x1b"
 
 
@@ -42,6 +44,17 @@ class Seen(HTMLParser):
 
     def handle_data(self, data):
         (self.scripts if self.open and self.open[-1] == "script" else self.words).append(data)
+
+    @property
+    def data(self):
+        """What stands in the block of data; it is the one script element that is not run."""
+        [block] = [script for script in self.scripts if script.startswith("{")]
+        assert ("script", "type", "application/json") in self.attributes
+        return json.loads(block)
+
+    @property
+    def run(self):
+        return [script for script in self.scripts if not script.startswith("{")]
 
 
 def evil_inputs(write):
@@ -76,7 +89,8 @@ def evil(fgit, write):
 
 def test_no_text_becomes_markup(evil):
     seen = Seen(evil)
-    assert seen.tags.count("script") == 1
+    assert seen.tags.count("script") == 4
+    assert seen.run == [asset("theme.js"), asset("gallery.js"), (REPORTING / "report_page.js").read_text()]
     assert "img" not in seen.tags
     assert not [a for a in seen.attributes if a[1].startswith("on")]
     assert any("<script>alert(1)</script>" in words for words in seen.words)  # shown as text
@@ -94,11 +108,12 @@ def test_nothing_is_loaded(evil):
     assert not {"link", "iframe", "object", "embed", "base", "form"} & set(seen.tags)
 
 
-def test_the_policy_allows_this_script_alone(evil):
+def test_the_policy_allows_these_scripts_alone(evil):
     seen = Seen(evil)
     policy = next(a[2] for a in seen.attributes if a[1] == "content" and "default-src" in a[2])
-    digest = base64.b64encode(hashlib.sha256(seen.scripts[0].encode()).digest()).decode()
-    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in seen.run]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}"
 
 
 def test_everything_is_there(evil):
@@ -165,22 +180,40 @@ def test_markup_helpers():
     assert text("a\x07") == "a\u2407"
 
 
-def test_pieces_by_token():
-    spans = ([5, 6, 7], [(0, 3), (3, 4), (4, 8)])
-    assert gallery.by_token("abc d ef", [5, 6, 7, 0], [0, 2, 1, 0], spans) == [("abc", 0), (" ", 2), ("d ef", 1)]
-    assert gallery.by_token("abc d ef", [5, 6], [2, 0], spans) == [("abc", 2), (" d ef", 0)]  # cut by --max-length
-    assert gallery.by_token("abc d ef", [5, 9, 7], [0, 2, 1], spans) is None  # another tokenizer
-    assert gallery.by_token("abc", [5], [1], None) is None
-    assert gallery.by_token("", [0], [1], ([], [])) == []
+def test_a_pair_whose_tokenizer_is_not_at_hand_is_shown_by_its_texts(evil):
+    [pair] = Seen(evil).data["pairs"]
+    assert pair["kind"] == "diff"
+    assert (pair["correct"], pair["incorrect"]) == (EVIL, f"{EVIL}!")
+    assert "its tokenizer is not at hand" in pair["note"]
 
 
-def test_neighbouring_tokens_stay_apart():
-    assert gallery.by_token("ab", [1, 2], [2, 2], ([1, 2], [(0, 1), (1, 2)])) == [("a", 2), ("b", 2)]
+def test_a_pairs_own_difference_is_shown():
+    record = {
+        "instruction": "x", "response": "one\ntwo\nthree", "incorrect": "one\ntoo\nthree",
+        "diff": {
+            "correct": {"lines": [1], "chars": [[5, 6]], "gaps": []},
+            "incorrect": {"lines": [1], "chars": [[5, 6]], "gaps": []},
+            "made": {"algorithm": "by hand"},
+        },
+    }  # fmt: skip
+    assert gallery.of_texts(record)["diff"]["correct"] == {"lines": [1], "chars": [(5, 6)], "gaps": []}
+    del record["diff"]
+    assert gallery.of_texts(record)["diff"]["correct"]["lines"] == [1]
+    assert gallery.of_texts({"instruction": "x"}) is None
 
 
-def test_pieces_by_character():
-    found = gallery.by_character("one\ntwo\nthree", {"lines": [1], "chars": [[5, 6]]})
-    assert found == [("one\n", 0), ("t", 1), ("w", 2), ("o", 1), ("\nthree", 0)]
+def test_a_pair_by_its_tokens():
+    table = {1: b"abc", 2: b" ", 3: b"d ef", 9: b"<end>", 4: b"x"}
+    record = {
+        "instruction": "x", "prompt_ids": [4], "correct_ids": [1, 2, 3, 9], "correct_mask": [0, 2, 1, 0],
+        "incorrect_ids": [1, 4, 9], "incorrect_mask": [0, 2, 0],
+    }  # fmt: skip
+    data = gallery.of_tokens(record, table)
+    assert data["kind"] == "mask"
+    assert (data["correct"]["text"], data["correct"]["mask"]) == (["abc", " ", "d ef", "<end>"], [0, 2, 1, 0])
+    assert (data["correct"]["end"], data["correct"]["cut"]) == (True, False)
+    cut = gallery.of_tokens({**record, "correct_ids": [1, 2], "correct_mask": [2, 0]}, table)
+    assert (cut["correct"]["end"], cut["correct"]["cut"]) == (False, True)
 
 
 def test_gallery_with_a_real_tokenizer(fgit, write, data, tmp_path):
@@ -204,8 +237,10 @@ def test_gallery_with_a_real_tokenizer(fgit, write, data, tmp_path):
         == 0
     )
     page = fgit("report", tmp_path / "masked.jsonl", "--format", "html").out
-    assert '<mark class="v2"> + </mark>' in page
-    assert '<mark class="v2"> -</mark>' in page
+    [pair] = Seen(page).data["pairs"]
+    for side, changed in (("correct", " +"), ("incorrect", " -")):
+        marked = "".join(t for t, v in zip(pair[side]["text"], pair[side]["mask"], strict=True) if v == 2)
+        assert marked.rstrip() == changed
     assert "not at hand" not in page
 
 

@@ -1,4 +1,6 @@
-// Draws the pairs of DATA, a page at a time. All text goes in as text, never as HTML.
+// Draws the pairs of the page's data, a page at a time. All text goes in as text, never as HTML.
+"use strict";
+const DATA = JSON.parse(document.getElementById("data").textContent);
 const SIZE = 10, KEEP = 3;
 const el = (tag, cls, ...inside) => {
   const e = document.createElement(tag);
@@ -140,34 +142,35 @@ function tokenSides(pair) {
 }
 
 // --- the page ------------------------------------------------------------------------------------------------
-const unified = () => document.getElementById("layout")?.value === "unified";
+const unified = () => document.getElementById("gallery-layout")?.value === "unified";
 function card(pair, n) {
   const box = el("article", "card");
   const head = el("h2", "", `Pair ${n + 1}`, el("small", "", pair.note), el("small", "id mono", pair.id));
   const asked = el("details", "", el("summary", "", pair.asked.slice(0, 300)), el("pre", "mono", pair.prompt ?? pair.asked));
-  box.append(head, asked, DATA.kind === "diff" ? diffTable(pair, unified()) : tokenSides(pair));
+  box.append(head, asked, (pair.kind ?? DATA.kind) === "diff" ? diffTable(pair, unified()) : tokenSides(pair));
   return box;
 }
 let at = 0;
 function show(page) {
   const pages = Math.max(1, Math.ceil(DATA.pairs.length / SIZE));
   at = Math.min(Math.max(0, page), pages - 1);
-  const list = document.getElementById("pairs");
+  const list = document.getElementById("gallery-pairs");
   list.replaceChildren(...DATA.pairs.slice(at * SIZE, at * SIZE + SIZE).map((p, k) => card(p, at * SIZE + k)));
   if (!DATA.pairs.length) list.append(el("p", "note", "No pairs."));
-  document.getElementById("where").textContent = `page ${at + 1} of ${pages}`;
-  document.getElementById("back").disabled = at === 0;
-  document.getElementById("on").disabled = at === pages - 1;
+  document.getElementById("gallery-where").textContent = `page ${at + 1} of ${pages}`;
+  document.getElementById("gallery-back").disabled = at === 0;
+  document.getElementById("gallery-on").disabled = at === pages - 1;
 }
-document.getElementById("back").onclick = () => { show(at - 1); scrollTo(0, 0); };
-document.getElementById("on").onclick = () => { show(at + 1); scrollTo(0, 0); };
-document.getElementById("layout")?.addEventListener("change", () => show(at));
+const toTop = () => document.querySelector(".gallery").scrollIntoView();
+document.getElementById("gallery-back").onclick = () => { show(at - 1); toTop(); };
+document.getElementById("gallery-on").onclick = () => { show(at + 1); toTop(); };
+document.getElementById("gallery-layout")?.addEventListener("change", () => show(at));
 addEventListener("keydown", e => {
-  if (e.target.tagName === "SELECT" || e.ctrlKey || e.metaKey || e.altKey) return;
+  if (["SELECT", "INPUT", "SUMMARY"].includes(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return;
   if (e.key === "ArrowLeft") show(at - 1);
   if (e.key === "ArrowRight") show(at + 1);
 });
-const tip = document.getElementById("tip");
+const tip = document.getElementById("gallery-tip");
 addEventListener("mousemove", e => {
   const said = e.target.closest?.("[data-tip]")?.dataset.tip;
   tip.style.display = said ? "block" : "none";
