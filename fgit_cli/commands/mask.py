@@ -11,13 +11,14 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from fgit_cli.commands.diff import HTML_HELP, NONE, CompareOptions, Pair, pair_reader
 from fgit_cli.core import fields
 from fgit_cli.core.diff_field import Made, from_field
 from fgit_cli.core.mask_counts import MaskCounts
 from fgit_cli.core.masks import Granularity
+from fgit_cli.core.textdiff import Algorithm
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
@@ -43,7 +44,8 @@ class Options(CompareOptions):
     )  # fmt: skip
     gaps: Gaps = option(
         "anchor",
-        "Where a side lacks lines, mark the token at which the texts part, or nothing.",
+        "Where a side lacks lines, mark the token at which the texts part, or nothing. fork: as anchor, and where a "
+        "side of a replaced hunk lacks changed tokens, those at which the ids part count as changed on both sides.",
         source="anchor: our choice, else a forgotten line has no weight; ignore: the papers to the letter",
     )
     max_length: int = option(
@@ -89,14 +91,13 @@ def _agree(options: Options, pair: Pair, made: Made) -> None:
                 f"--{name} {_said(asked)}, but field `diff` was made with {name} {_said(has)}; leave the option out, "
                 "or remove the field and `mask` compares anew"
             )
-    if (
-        options.granularity == "token"
-        and options.gaps == "anchor"
-        and made.algorithm not in ("difflib", "lcs", "prefix-suffix")
-    ):
+    if made.algorithm in get_args(Algorithm):
+        return
+    if options.gaps == "fork" or (options.granularity == "token" and options.gaps == "anchor"):
+        what = "--gaps fork finds hunks" if options.gaps == "fork" else "--granularity token finds anchors"
         raise InputError(
-            f"field `diff.made.algorithm` is {made.algorithm!r}; --granularity token finds anchors only for "
-            "difflib, lcs and prefix-suffix; use --gaps ignore"
+            f"field `diff.made.algorithm` is {made.algorithm!r}; {what} only for difflib, lcs and prefix-suffix; use "
+            "--gaps ignore"
         )
 
 
@@ -145,7 +146,10 @@ def heart(
                             "ignore": list(made.ignore),
                             "max_length": settings.max_length,
                         },
+                        forks=masked.forks,
                     )
+                    if masked.forks is None:  # training then takes the first tokens that differ
+                        del record["forks"]
                     _count(masked, counts, tally)
                     if look:
                         look(record, masked)
@@ -159,6 +163,7 @@ def _count(masked: Masked, counts: MaskCounts, tally: Tally) -> None:
     for what, so in (
         ("anchored", masked.correct_anchors or masked.incorrect_anchors),
         ("cut", masked.cut),
+        ("without a fork", masked.incorrect_ids and masked.forks == []),
         ("inactive", not (any(masked.correct_mask) and any(masked.incorrect_mask))),
     ):
         if so:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from fgit_cli.core import disregard
-from fgit_cli.core.textdiff import Algorithm, Difference, Side, split_lines
+from fgit_cli.core.textdiff import Algorithm, Difference, Place, Side, split_lines
 from fgit_cli.errors import InputError
 
 
@@ -24,6 +24,12 @@ class Made:
     def edit_gaps(self, incorrect: str, correct: str, difference: Difference) -> tuple[list[int], list[int]]:
         """The gaps inside the replaced hunks of a difference made so. Raises textdiff.TooLong."""
         return disregard.edit_gaps(incorrect, correct, difference, self.algorithm, self.ignore)
+
+    def places(self, incorrect: str, correct: str, difference: Difference) -> tuple[Place, ...] | None:
+        """Its hunks; None where another program made it, in a way of its own. Raises textdiff.TooLong."""
+        if difference.places is not None or self.algorithm not in get_args(Algorithm):
+            return difference.places
+        return disregard.places(incorrect, correct, self.algorithm, self.ignore)
 
     def why_none(self, incorrect: str, correct: str) -> str:
         """Why two texts have no difference, as the reason to leave the pair out."""

@@ -5,14 +5,16 @@ comment takes the white space before it along, and its whole line where nothing 
 code here: they are part of what a student learns to write. Code in a language that is not known has no comments.
 """
 
+import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from fgit_cli.core import comments, languages, textdiff
 from fgit_cli.core.fences import blocks
-from fgit_cli.core.textdiff import Algorithm, Difference, Side, Span, line_starts, split_lines, widened
+from fgit_cli.core.textdiff import Algorithm, Difference, Place, Side, Span, line_starts, split_lines, widened
 
 SPACE, COMMENTS = "space", "comments"
+_TRAILING = re.compile(r"[ \t\r]+(?=\n|\Z)")
 
 
 def compare(incorrect: str, correct: str, algorithm: Algorithm, context: int, ignore: Collection[str]) -> Difference:
@@ -24,7 +26,39 @@ def compare(incorrect: str, correct: str, algorithm: Algorithm, context: int, ig
         return textdiff.compare(incorrect, correct, algorithm, context, SPACE in ignore)
     a, c = _Cut(incorrect, comment_spans(incorrect)), _Cut(correct, comment_spans(correct))
     found = textdiff.compare(a.text, c.text, algorithm, 0, SPACE in ignore)
-    return widened(Difference(c.restore(found.correct), a.restore(found.incorrect)), incorrect, correct, context)
+    restored = Difference(c.restore(found.correct), a.restore(found.incorrect), _restored(a, c, found.places or ()))
+    return widened(restored, incorrect, correct, context)
+
+
+def places(incorrect: str, correct: str, algorithm: Algorithm, ignore: Collection[str]) -> tuple[Place, ...]:
+    """The hunks of a difference that left out what `ignore` names. Raises textdiff.TooLong."""
+    if COMMENTS not in ignore:
+        return textdiff.places(incorrect, correct, algorithm, SPACE in ignore)
+    a, c = _Cut(incorrect, comment_spans(incorrect)), _Cut(correct, comment_spans(correct))
+    return _restored(a, c, textdiff.places(a.text, c.text, algorithm, SPACE in ignore))
+
+
+def _restored(a: "_Cut", c: "_Cut", found: Iterable[Place]) -> tuple[Place, ...]:
+    """Places in the cut texts as places in the whole ones."""
+    return tuple(Place(_pair(c.offsets([*place.correct])), _pair(a.offsets([*place.incorrect]))) for place in found)
+
+
+def _pair(offsets: list[int]) -> Span:
+    return offsets[0], offsets[1]
+
+
+def left_out(text: str, ignore: Collection[str]) -> list[Span]:
+    """The spans of a text that take no part in a comparison, ascending and apart."""
+    found = [match.span() for match in _TRAILING.finditer(text)] if SPACE in ignore else []
+    if COMMENTS in ignore:
+        found += comment_spans(text)
+    merged: list[Span] = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def edit_gaps(

@@ -1,7 +1,8 @@
 """The value of each token: how much of the fault it carries (FGit, "Hybrid Level Vectors").
 
 V_line is 1 on tokens of changed lines, V_token 1 on tokens of changed characters, hybrid their sum. Where a side of the
-pair lacks the lines, the token at the gap is anchored: its value is at least 1.
+pair lacks the lines, the token at the gap is anchored: its value is at least 1. Where it lacks changed tokens, the one
+at the fork may count as changed.
 """
 
 from collections.abc import Iterable
@@ -51,6 +52,12 @@ def values(
             out[k] = max(1, out[k])
             anchored.append(k)
     return out, anchored
+
+
+def count_changed(mask: list[int], token: int, granularity: Granularity) -> None:
+    """Give a token the value of a changed one: 2 in hybrid, 1 in token, as it is in line."""
+    if granularity != "line":
+        mask[token] = 2 if granularity == "hybrid" else 1
 
 
 def _add(out: list[int], spans: Spans, start: int, end: int) -> None:

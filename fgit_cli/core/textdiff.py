@@ -9,9 +9,9 @@ are used, so that `--help` answers at once.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Algorithm = Literal["difflib", "lcs", "prefix-suffix"]
 Span = tuple[int, int]
@@ -42,12 +42,20 @@ class Side:
         return not (self.lines or self.chars or self.gaps)
 
 
+class Place(NamedTuple):
+    """Where a hunk stands in either text, in characters, its lines whole; empty on the side that has no lines."""
+
+    correct: Span
+    incorrect: Span
+
+
 @dataclass(frozen=True)
 class Difference:
-    """Both sides of one comparison."""
+    """Both sides of one comparison, and its hunks where they are known."""
 
     correct: Side
     incorrect: Side
+    places: tuple[Place, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -185,15 +193,30 @@ def compare(
 
     Raises TooLong.
     """
-    a, c = _compare(Lines.of(incorrect, ignore_space), Lines.of(correct, ignore_space), algorithm)
-    return widened(Difference(correct=c, incorrect=a), incorrect, correct, context)
+    found = _compare(Lines.of(incorrect, ignore_space), Lines.of(correct, ignore_space), algorithm)
+    return widened(found, incorrect, correct, context)
 
 
-def _compare(a_lines: Lines, c_lines: Lines, algorithm: Algorithm) -> tuple[Side, Side]:
+def places(
+    incorrect: str, correct: str, algorithm: Algorithm = "difflib", ignore_space: bool = False
+) -> tuple[Place, ...]:
+    """The hunks alone, of a difference made so. Raises TooLong."""
+    a_lines, c_lines = Lines.of(incorrect, ignore_space), Lines.of(correct, ignore_space)
+    return tuple(_place(hunk, a_lines, c_lines) for hunk in hunks(a_lines.keys, c_lines.keys, algorithm))
+
+
+def _place(hunk: Hunk, a_lines: Lines, c_lines: Lines) -> Place:
+    i1, i2, j1, j2 = hunk
+    return Place((c_lines.starts[j1], c_lines.starts[j2]), (a_lines.starts[i1], a_lines.starts[i2]))
+
+
+def _compare(a_lines: Lines, c_lines: Lines, algorithm: Algorithm) -> Difference:
     a, c = Side([], [], []), Side([], [], [])
+    found: list[Place] = []
     a_gaps: set[int] = set()
     c_gaps: set[int] = set()
     for i1, i2, j1, j2 in hunks(a_lines.keys, c_lines.keys, algorithm):
+        found.append(_place((i1, i2, j1, j2), a_lines, c_lines))
         a.lines.extend(range(i1, i2))
         c.lines.extend(range(j1, j2))
         if i1 == i2:
@@ -206,7 +229,7 @@ def _compare(a_lines: Lines, c_lines: Lines, algorithm: Algorithm) -> tuple[Side
             _edit(a_lines, (i1, i2), c_lines, (j1, j2), a.chars, c.chars)
     a.gaps.extend(sorted(a_gaps))
     c.gaps.extend(sorted(c_gaps))
-    return a, c
+    return Difference(c, a, tuple(found))
 
 
 def _mark_lines(lines: Lines, first: int, end: int, spans: list[Span]) -> None:
@@ -306,8 +329,7 @@ def edit_gaps(
     for i1, i2, j1, j2 in hunks(a_lines.keys, c_lines.keys, algorithm):
         if i1 == i2 or j1 == j2:
             continue
-        a_marked = _first_in(difference.incorrect.chars, a_lines.starts[i1], a_lines.starts[i2]) is not None
-        c_marked = _first_in(difference.correct.chars, c_lines.starts[j1], c_lines.starts[j2]) is not None
+        c_marked, a_marked = changed_in(difference, _place((i1, i2, j1, j2), a_lines, c_lines))
         if a_marked == c_marked:
             continue
         shared = common_prefix("\n".join(a_lines.keys[i1:i2]), "\n".join(c_lines.keys[j1:j2]))
@@ -318,17 +340,25 @@ def edit_gaps(
     return a_gaps, c_gaps
 
 
-def _first_in(spans: list[Span], start: int, end: int) -> int | None:
-    """The first marked character of [start, end)."""
+def changed_in(difference: Difference, place: Place) -> tuple[bool, bool]:
+    """Whether the correct and the incorrect side have a changed character in the hunk."""
+    return _any_in(difference.correct.chars, *place.correct), _any_in(difference.incorrect.chars, *place.incorrect)
+
+
+def _any_in(spans: list[Span], start: int, end: int) -> bool:
     at = bisect_right(spans, start, key=lambda span: span[1])
-    return max(spans[at][0], start) if at < len(spans) and spans[at][0] < end else None
+    return at < len(spans) and spans[at][0] < end
 
 
 def widened(difference: Difference, incorrect: str, correct: str, context: int) -> Difference:
     """The difference with `context` lines before and after each changed line (Target-DPO, Diff-Augmentation)."""
     if not context:
         return difference
-    return Difference(_widen(difference.correct, correct, context), _widen(difference.incorrect, incorrect, context))
+    return replace(
+        difference,
+        correct=_widen(difference.correct, correct, context),
+        incorrect=_widen(difference.incorrect, incorrect, context),
+    )
 
 
 def _widen(side: Side, text: str, context: int) -> Side:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fgit_cli.core import fields
 from fgit_cli.core.align import UNALIGNED
 from fgit_cli.core.diff_field import Made
-from fgit_cli.core.masks import Granularity, values
-from fgit_cli.core.textdiff import Difference, TooLong
+from fgit_cli.core.disregard import left_out
+from fgit_cli.core.forks import Fork, Tokens, forks
+from fgit_cli.core.masks import Granularity, count_changed, values
+from fgit_cli.core.textdiff import Difference, Place, TooLong, changed_in
 from fgit_cli.stages.bugs import Bug, bug_of
 
 if TYPE_CHECKING:
     from fgit_cli.engines.tokenizing.templates import Template
     from fgit_cli.engines.tokenizing.tokenizers import Encoded, Tokenizer
 
-Gaps = Literal["anchor", "ignore"]
+Gaps = Literal["anchor", "fork", "ignore"]
 CONTROL = "the tokenizer reads text of the instruction as a control token"
 
 
@@ -40,7 +43,7 @@ class Job(NamedTuple):
 
 
 class Masked(NamedTuple):
-    """What a worker found. `cut` counts cut sides; anchors are numbers of tokens."""
+    """What a worker found. `cut` counts cut sides; anchors are numbers of tokens; `forks` is None where unknown."""
 
     prompt_ids: list[int]
     correct_ids: list[int]
@@ -51,6 +54,7 @@ class Masked(NamedTuple):
     cut: int
     correct_anchors: list[int]
     incorrect_anchors: list[int]
+    forks: list[Fork] | None
     end: int
 
 
@@ -107,7 +111,7 @@ class Masker:
         cut = int(len(correct_ids) > room)
         if job.incorrect is None or incorrect is None or incorrect.spans is None:
             blank = [0] * min(len(correct_ids), room)
-            return Masked(prompt_ids, correct_ids[:room], [], blank, [], None, cut, [], [], end)
+            return Masked(prompt_ids, correct_ids[:room], [], blank, [], None, cut, [], [], [], end)
         if job.correct == job.incorrect:
             return "no difference"
         difference, made = job.diff or (self.settings.made.compare(job.incorrect, job.correct), self.settings.made)
@@ -119,13 +123,24 @@ class Masker:
         incorrect_mask, incorrect_anchors = values(
             job.incorrect, incorrect.spans, difference.incorrect, kind, incorrect_gaps
         )
+        incorrect_ids = [*incorrect.ids, end]
+        places = made.places(job.incorrect, job.correct, difference)
+        parted = forks(
+            Tokens(job.correct, correct_ids, correct.spans, left_out(job.correct, made.ignore)),
+            Tokens(job.incorrect, incorrect_ids, incorrect.spans, left_out(job.incorrect, made.ignore)),
+            places or (),
+        )
+        if self.settings.gaps == "fork":
+            for j, i in one_sided(difference, places or (), parted):
+                count_changed(correct_mask, j, kind)
+                count_changed(incorrect_mask, i, kind)
         if not any(correct_mask[:room]):
             return "no mark left on the correct side"
-        incorrect_ids = [*incorrect.ids, end]
         cut += len(incorrect_ids) > room
         return Masked(
             prompt_ids, correct_ids[:room], incorrect_ids[:room], correct_mask[:room], incorrect_mask[:room], made, cut,
-            [k for k in correct_anchors if k < room], [k for k in incorrect_anchors if k < room], end,
+            [k for k in correct_anchors if k < room], [k for k in incorrect_anchors if k < room],
+            None if places is None else [f for f in dict.fromkeys(parted) if f and max(f) < room], end,
         )  # fmt: skip
 
     def _gaps(self, job: Job, difference: Difference, made: Made) -> tuple[list[int], list[int]]:
@@ -137,3 +152,11 @@ class Masker:
             more_incorrect, more_correct = made.edit_gaps(job.incorrect, job.correct, difference)
             correct, incorrect = correct + more_correct, incorrect + more_incorrect
         return correct, incorrect
+
+
+def one_sided(difference: Difference, places: Sequence[Place], parted: Sequence[Fork | None]) -> Iterator[Fork]:
+    """The forks of the replaced hunks in which a side has no changed character: the edit only adds, or only takes."""
+    for place, fork in zip(places, parted, strict=True):
+        replaced = all(start < end for start, end in place)
+        if fork and replaced and not all(changed_in(difference, place)):
+            yield fork

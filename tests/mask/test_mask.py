@@ -247,6 +247,67 @@ def test_input_errors(fgit, folder, words, change, message):
     assert done.out == ""
 
 
+INSERTED = ("if x >= 3:\n    y\n", "if x > 3:\n    y\n")  # a character is added: nothing of `x > 3` is changed
+
+
+@pytest.mark.parametrize(("granularity", "changed"), [("hybrid", 2), ("token", 1), ("line", 1)])
+def test_at_a_fork_both_sides_have_a_changed_token(tokenizer, granularity, changed):
+    """`>=` and `>`, whatever tokens they are: where the ids part. In line nothing is added."""
+    found = one(masker(tokenizer, granularity, "fork"), *INSERTED)
+    anchored = one(masker(tokenizer, granularity, "anchor"), *INSERTED)
+    [(j, i)] = found.forks
+    assert anchored.forks == found.forks
+    assert j == next(k for k, (a, b) in enumerate(zip(found.correct_ids, found.incorrect_ids)) if a != b)  # noqa: B905
+    assert (found.correct_mask[j], found.incorrect_mask[i]) == (changed, changed)
+    if granularity == "line":
+        assert (found.correct_mask, found.incorrect_mask) == (anchored.correct_mask, anchored.incorrect_mask)
+    if granularity == "hybrid":
+        assert 2 not in anchored.incorrect_mask
+        assert found.incorrect_mask.count(2) == 1
+
+
+@given(correct=TEXTS, incorrect=TEXTS, granularity=st.sampled_from(["hybrid", "line", "token"]))
+@SHARED
+def test_fork_only_ever_adds_to_anchor_and_only_in_one_sided_hunks(llama, correct, incorrect, granularity):
+    pairs = [one(masker(llama, granularity, gaps), correct, incorrect) for gaps in ("anchor", "fork")]
+    if isinstance(pairs[0], str) or isinstance(pairs[1], str):
+        return
+    anchored, forked = pairs
+    raised = [
+        [k for k, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+        for before, after in (
+            (anchored.correct_mask, forked.correct_mask),
+            (anchored.incorrect_mask, forked.incorrect_mask),
+        )
+    ]
+    assert all(forked.correct_mask[k] > anchored.correct_mask[k] for k in raised[0])
+    assert set(raised[0]) <= {j for j, _ in forked.forks}
+    assert set(raised[1]) <= {i for _, i in forked.forks}
+    assert anchored.forks == forked.forks
+    for j, i in forked.forks:
+        assert forked.correct_ids[j] != forked.incorrect_ids[i]
+
+
+def test_forks_behind_the_cut_are_left_out(llama):
+    correct, incorrect = "a = 1\n" * 5 + "b = 2\n", "a = 1\n" * 5 + "b = 3\n"
+    whole = one(masker(llama), "x\n" + correct, "y\n" + incorrect)
+    assert len(whole.forks) == 2
+    room = len(whole.prompt_ids) + whole.forks[1][0]
+    assert one(masker(llama, max_length=room), "x\n" + correct, "y\n" + incorrect).forks == whole.forks[:1]
+
+
+def test_forks_of_a_difference_by_hand(fgit, folder):
+    """By an algorithm that fgit has, its hunks are found again; by another they are not known, and fork is refused."""
+    diffed = json.loads(fgit("diff", stdin=json.dumps(record())).out)
+    ours = json.loads(fgit("mask", "--tokenizer", folder, stdin=json.dumps(diffed)).out)
+    assert ours["forks"] == json.loads(fgit("mask", "--tokenizer", folder, stdin=json.dumps(record())).out)["forks"]
+    diffed["diff"]["made"]["algorithm"] = "by hand"
+    stale = diffed | {"forks": [[0, 0]]}
+    assert "forks" not in json.loads(fgit("mask", "--tokenizer", folder, stdin=json.dumps(stale)).out)
+    done = fgit("mask", "--tokenizer", folder, "--gaps", "fork", stdin=json.dumps(diffed))
+    assert (done.code, "--gaps fork finds hunks only for difflib" in done.err) == (3, True)
+
+
 def test_the_same_option_beside_a_difference_is_fine(fgit, folder):
     diffed = fgit("diff", "--context", "1", stdin=json.dumps(record())).out
     assert fgit("mask", "--tokenizer", folder, "--context", "1", stdin=diffed).code == 0
