@@ -123,7 +123,7 @@ def ask(options: AskOptions, bench: Bench, folder: Path) -> Iterator[dict[str, A
     """
     with (
         contextlib.closing(Store(folder)) as store,
-        open_engine(options, folder, partial(note, "eval", options)) as engine,
+        open_engine(options, folder, partial(note, "eval", options), as_tuned=True) as engine,
     ):
         questions = Questions(options, bench, is_chat(options, engine))
         durable = Durable(engine, store, identity(engine))
@@ -210,8 +210,8 @@ class Questions:
 
 
 def is_chat(options: AskOptions, engine: Any) -> bool:
-    """Whether the model is asked in turns: as said, else where it has a chat template (a server is taken to)."""
+    """Whether the model is asked in turns: as said, else where a template is there (a server's is taken to be)."""
     if options.style != "auto":
         return options.style == "chat"
-    tokenizer = engine.llm.get_tokenizer() if hasattr(engine, "llm") else getattr(engine, "tokenizer", None)
-    return tokenizer is None or bool(tokenizer.chat_template)
+    prompter = getattr(engine, "prompter", None)
+    return prompter is None or prompter.template is not None

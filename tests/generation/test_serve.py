@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli import install
+from tests.helpers import tiny_model
 from tests.helpers.served_teacher import SERVER, lines, records
 
 ROOT = Path(__file__).parent.parent.parent
@@ -126,22 +127,12 @@ def test_the_vllm_engine_asks_for_what_is_missing(monkeypatch, tmp_path):
         def __init__(self, **fields):
             self.__dict__.update(fields)
 
-    class Tokenizer:
-        def apply_chat_template(self, messages, **how):
-            return messages[0]["content"]
-
-        def encode(self, text, **how):
-            return text.split()
-
     class LLM:
         def __init__(self, **how):
             self.how = how
             self.llm_engine = types.SimpleNamespace(model_config=types.SimpleNamespace(max_model_len=50))
 
-        def get_tokenizer(self):
-            return Tokenizer()
-
-        def answer(self, prompts, parameters, **how):
+        def generate(self, prompts, parameters, **how):
             asked.append((prompts, [vars(p) for p in parameters], how))
             return [
                 types.SimpleNamespace(
@@ -154,13 +145,12 @@ def test_the_vllm_engine_asks_for_what_is_missing(monkeypatch, tmp_path):
                 for p in parameters
             ]
 
-        chat = generate = answer
-
     pytest.importorskip("torch")
     monkeypatch.setitem(sys.modules, "vllm", types.SimpleNamespace(LLM=LLM, SamplingParams=Parameters))
     from fgit_cli.engines.generation import Completion, Request, RequestFailed, Sampling
     from fgit_cli.engines.generation.vllm import VllmEngine
 
+    tiny_model.make_tokenizer(tiny_model.TEXTS).save_pretrained(tmp_path)
     engine = VllmEngine(str(tmp_path))
     assert engine.llm.how["generation_config"] == "vllm"
     turn = {"role": "user", "content": "hello"}
@@ -178,11 +168,13 @@ def test_the_vllm_engine_asks_for_what_is_missing(monkeypatch, tmp_path):
     assert [c.text for c in results["a"]] == ["0", "1", "2"]
     assert [c.text for c in results["b"]] == ["0", "1"]
     assert isinstance(results["d"], RequestFailed)
-    assert kept == [("b", 0, 2), ("a", 1, 2), ("c", 0, 1)]
-    raw, chat, begun = asked
-    assert raw[2] == {"use_tqdm": False}
-    assert (chat[2]["add_generation_prompt"], chat[2]["continue_final_message"]) == (True, False)
-    assert (begun[2]["add_generation_prompt"], begun[2]["continue_final_message"]) == (False, True)
-    assert chat[1][0]["repetition_penalty"] == 1.0
-    assert chat[1][0]["top_k"] == 0
+    assert kept == [("a", 1, 2), ("b", 0, 2), ("c", 0, 1)]
+    [(prompts, parameters, how)] = asked
+    assert how == {"use_tqdm": False}
+    spell = engine.prompter.tokenizer.decode
+    head = "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n"
+    assert [spell(p["prompt_token_ids"]) for p in prompts] == [head, "raw", head + "def"]
+    assert parameters[0]["repetition_penalty"] == 1.0
+    assert parameters[0]["top_k"] == 0
+    assert parameters[0]["stop_token_ids"] == [engine.prompter.tokenizer.controls["<|im_end|>"][0]]
     assert json.dumps(engine.describe())

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -14,14 +14,33 @@ class Unreadable(ValueError):
     """A reply that is not what the format says."""
 
 
-def body(model: str, request: Request, sampling: Sampling, index: int, n: int, left_out: set[str]) -> dict[str, Any]:
+class TokenPrompt(NamedTuple):
+    """A prompt as token ids, for a server that takes them, and the ids that end the answer."""
+
+    ids: list[int]
+    ends: list[int]
+
+
+def body(
+    model: str,
+    request: Request,
+    sampling: Sampling,
+    index: int,
+    n: int,
+    left_out: set[str],
+    tokens: TokenPrompt | None = None,
+) -> dict[str, Any]:
     """The request's JSON: the sampling whole, but for the optional fields `left_out`.
+
+    With `tokens` the prompt is sent as ids, whatever the request holds.
 
     A last assistant turn is continued as vLLM and SGLang do it (`continue_final_message`). Answers from `index` on
     have seeds of their own; of several in one request the server makes them from the first.
     """
     made: dict[str, Any] = {"model": model, "stream": False, "max_tokens": sampling.max_tokens}
-    if request.messages is not None:
+    if tokens is not None:
+        made["prompt"] = tokens.ids
+    elif request.messages is not None:
         made["messages"] = request.messages
         if request.prefilled:
             made |= {"continue_final_message": True, "add_generation_prompt": False}
@@ -34,6 +53,7 @@ def body(model: str, request: Request, sampling: Sampling, index: int, n: int, l
         "repetition_penalty": sampling.repetition_penalty,
         "seed": None if sampling.seed is None else sampling.seed + index,
         "stop": list(sampling.stop) or None,
+        "stop_token_ids": (tokens.ends or None) if tokens else None,
         "n": n if n > 1 else None,
     }
     return made | {k: v for k, v in optional.items() if v is not None and k not in left_out}

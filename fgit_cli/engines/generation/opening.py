@@ -10,11 +10,15 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli.engines.generation import Engine, Sampling
 from fgit_cli.errors import UsageError
 from fgit_cli.options import WorkDirOptions, option
+
+if TYPE_CHECKING:
+    from fgit_cli.engines.generation.server import ServerEngine
+    from fgit_cli.engines.tokenizing.prompter import Prompter
 
 LOCAL_URL = "http://localhost:8000/v1"
 PANEL = "Asking a model"
@@ -59,6 +63,20 @@ class ModelOptions(WorkDirOptions):
         metavar="URL",
         panel=PANEL,
         recorded=False,
+    )
+    template: str | None = option(
+        None,
+        "How turns become a prompt, by the names that `fgit mask --template` takes. Default: the model's chat "
+        "template, which `fgit train` saves as the one that it was tuned with.",
+        source="our choice: a model is asked as it was tuned",
+        metavar="NAME",
+        panel=PANEL,
+    )
+    tokenizer: str | None = option(
+        None,
+        "The tokenizer of a served model whose name there is no folder and no hub name; its ids are sent.",
+        metavar="NAME",
+        panel=PANEL,
     )
     temperature: float = option(0.0, "Sampling temperature; 0 is greedy.", minimum=0, panel=PANEL)
     top_p: float = option(
@@ -140,26 +158,31 @@ def _has_gpu() -> bool:
 
 @contextlib.contextmanager
 def open_engine(
-    options: ModelOptions, folder: Path, note: Callable[[str], None], otherwise: str = ""
+    options: ModelOptions, folder: Path, note: Callable[[str], None], otherwise: str = "", as_tuned: bool = False
 ) -> Iterator[Engine]:
     """The engine that the options mean, closed at the end.
 
     `folder` is for the log of a server that is started here, `note` is told what is worth knowing, `otherwise` is what
-    a user can do who has no server. Raises MissingExtra, and UsageError for a model that cannot be had.
+    a user can do who has no server. `as_tuned` asks a server too with the ids that `fgit mask` makes of a prompt; a
+    teacher is asked as its server does it. Raises MissingExtra, and UsageError for a model that cannot be had.
     """
     kind, model = kind_of(options), str(options.model)
+    if options.tokenizer and kind != "server":
+        raise UsageError("--tokenizer names that of a served model; the model of a folder has its own")
     with contextlib.ExitStack() as stack:
         engine: Engine
         if kind == "transformers":
             from fgit_cli.engines.generation.transformers import TransformersEngine
 
-            engine = TransformersEngine(model, batch_size=options.batch_size)
+            engine = TransformersEngine(model, batch_size=options.batch_size, template=options.template)
         elif kind == "vllm":
             from fgit_cli.engines.generation.vllm import VllmEngine
 
-            engine = VllmEngine(model)
+            engine = VllmEngine(model, template=options.template)
         else:
             engine = _open_server(options, model, folder, note, otherwise, stack)
+            if as_tuned or options.template or options.tokenizer:
+                engine.prompter = _prompter_of_served(options, model, note)
         stack.callback(engine.close)
         yield engine
 
@@ -171,7 +194,7 @@ def _open_server(
     note: Callable[[str], None],
     otherwise: str,
     stack: contextlib.ExitStack,
-) -> Engine:
+) -> "ServerEngine":
     from fgit_cli.engines.generation.serve import serve
     from fgit_cli.engines.generation.server import ServerEngine
 
@@ -195,3 +218,24 @@ def _open_server(
         warn=note,
         **more,
     )
+
+
+def _prompter_of_served(options: ModelOptions, model: str, note: Callable[[str], None]) -> "Prompter | None":
+    """What makes the ids of a served model's prompts; None, which is said, where its tokenizer is not at hand."""
+    from fgit_cli.engines.tokenizing import prompter
+
+    name = options.tokenizer or model
+    if options.tokenizer or options.template or Path(name).is_dir() or "/" in name:
+        try:
+            return prompter.load(name, options.template)
+        except UsageError as error:
+            if options.tokenizer or options.template:
+                raise
+            why = str(error)
+    else:
+        why = "it is neither a folder nor a name on the hub"
+    note(
+        f"the tokenizer of {name} is not at hand ({why}), so the server's own template writes the prompts, and whether "
+        "they are those of training cannot be checked; --tokenizer FOLDER sends their ids instead"
+    )
+    return None

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
@@ -21,14 +21,34 @@ import orjson
 from fgit_cli import __version__
 from fgit_cli.engines.generation import Answer, Completion, Finished, Request, RequestFailed, Sampling
 from fgit_cli.engines.generation.endpoints import Balancer, Endpoint
-from fgit_cli.engines.generation.openai_format import Unreadable, body, completions, message, retry_after
+from fgit_cli.engines.generation.openai_format import (
+    TokenPrompt,
+    Unreadable,
+    body,
+    completions,
+    message,
+    retry_after,
+)
+from fgit_cli.engines.tokenizing.templates import Refused
 from fgit_cli.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from fgit_cli.engines.tokenizing.prompter import Prompter
 
 OVERLOADED = frozenset({429, 503, 529})  # of the whole server
 AGAIN = frozenset({408, 409, 425, 500, 502, 504})
-OPTIONAL = ("top_k", "repetition_penalty", "seed", "stop", "top_p")  # fields a server may refuse; the rest is essential
-NOT_STANDARD = ("top_k", "repetition_penalty")
+OPTIONAL = (
+    "top_k",
+    "repetition_penalty",
+    "seed",
+    "stop",
+    "top_p",
+    "stop_token_ids",
+)  # fields a server may refuse; the rest is essential
+NOT_STANDARD = ("top_k", "repetition_penalty", "stop_token_ids")
 ESSENTIAL = re.compile(r"\b(temperature|max_tokens|messages|prompt|model|context length|too long)\b", re.I)
+IDS = re.compile(r"\bprompt\b|\btoken|\bstring\b|\bstr\b", re.I)  # what a server that takes no ids complains about
+TOO_LONG = re.compile(r"context length|too long|maximum|exceed", re.I)
 TRIES = 8  # of one request whose failures may be its own (500, no reply in time, a cut or unreadable reply)
 BACKOFF_SECONDS = (0.2, 20.0)  # before the second try, and at most
 GIVEN_UP = 20  # requests in a row, none answered between: then the server is to blame
@@ -57,6 +77,10 @@ class _Refused(Exception):
     """HTTP 400 and its like: the request cannot be answered as it is."""
 
 
+class _NoIds(Exception):
+    """The server does not take a prompt as token ids."""
+
+
 class ServerEngine:
     """Completions from one or several servers that serve the same model."""
 
@@ -71,11 +95,14 @@ class ServerEngine:
         warn: Callable[[str], None] = lambda message: None,
         ended: Callable[[], str | None] = lambda: None,
         absent: str = "",
+        prompter: "Prompter | None" = None,
     ) -> None:
         """`timeout` and `patience` in seconds: of one request, and of a server that answers nothing at all.
 
         `warn` is told what a user should know; `ended` says how the server ended, where that can be known.
         `absent` is the UsageError for a server that cannot be reached at the first try; without it that is waited out.
+        With a `prompter` prompts are sent as the token ids that it makes, so that the server's own template and
+        tokenizer have no part in them; a server that takes no ids gets turns, and is asked how it would encode them.
         """
         for url in base_urls:
             if not url.startswith(("http://", "https://")):
@@ -83,6 +110,7 @@ class ServerEngine:
         self.model, self.base_urls, self.api_key = model, [u.rstrip("/") for u in base_urls], api_key
         self.concurrency, self.timeout, self.patience = concurrency, timeout, patience
         self.warn, self.ended, self.absent = warn, ended, absent
+        self.prompter = prompter  # None once the server has shown that it takes no ids
         self.left_out: set[str] = set()  # optional fields that the server refused
         self.honours_n = True
         self.retries = 0
@@ -210,8 +238,14 @@ class ServerEngine:
                 if not isinstance(error, _Overloaded):
                     shortest, longest = BACKOFF_SECONDS
                     await asyncio.sleep(min(longest, shortest * 2 ** (failures - 1)) * random.uniform(0.5, 1.5))
+            except _NoIds as error:
+                self._balancer.left(endpoint)
+                await self._turns_from_now_on(endpoint, request, str(error))
             except _Refused as error:
                 self._balancer.left(endpoint)
+                if self.prompter and not self._succeeded and not TOO_LONG.search(str(error)) and IDS.search(str(error)):
+                    await self._turns_from_now_on(endpoint, request, str(error))
+                    continue
                 meanwhile = left_out < self.left_out or (n > 1 and not self.honours_n)
                 if not meanwhile and not self._leave_out(error, sampling, n):
                     self._refused_for_good(error)
@@ -250,8 +284,9 @@ class ServerEngine:
     async def _post(
         self, endpoint: Endpoint, request: Request, sampling: Sampling, index: int, n: int
     ) -> list[Completion]:
-        path = "/chat/completions" if request.messages is not None else "/completions"
-        content = orjson.dumps(body(self.model, request, sampling, index, n, self.left_out))
+        tokens = self._tokens(request)
+        path = "/chat/completions" if request.messages is not None and tokens is None else "/completions"
+        content = orjson.dumps(body(self.model, request, sampling, index, n, self.left_out, tokens))
         client = endpoint.client()
         try:
             reply = await client.post(endpoint.url + path, content=content)
@@ -265,19 +300,67 @@ class ServerEngine:
             endpoint.idle.append(client)
         if reply.status_code == 200:
             try:
-                return completions(reply.content, n)
+                made = completions(reply.content, n)
             except Unreadable as error:
                 raise _Again(str(error)) from None
+            if tokens and made[0].prompt_tokens not in (None, 0, len(tokens.ids)):
+                raise _NoIds(f"it read {made[0].prompt_tokens} tokens of {len(tokens.ids)}")
+            return made
         what = f"HTTP {reply.status_code} {message(reply.content)}".strip()
         if reply.status_code in OVERLOADED:
             raise _Overloaded(what, retry_after(reply.headers))
         if reply.status_code in AGAIN:
             raise _Again(what)
+        if tokens and reply.status_code in (404, 405, 501):
+            raise _NoIds(what)
         if reply.status_code in (400, 413, 422):
             raise _Refused(what)
         hint = {401: "set OPENAI_API_KEY", 403: "set OPENAI_API_KEY", 404: "check --base-url and --model"}
         advice = hint.get(reply.status_code, "is this an OpenAI-compatible server?")
         raise EngineError(f"{endpoint.url}{path}: {what}; {advice}")
+
+    def _tokens(self, request: Request) -> TokenPrompt | None:
+        """The prompt as ids, where a prompter is there. Raises RequestFailed for one that cannot be written."""
+        if self.prompter is None:
+            return None
+        try:
+            ids = self.prompter.ids(request.messages, request.prompt)
+        except Refused as reason:
+            raise RequestFailed("the prompt cannot be written", str(reason)) from None
+        return TokenPrompt(ids, sorted(self.prompter.ends))
+
+    async def _turns_from_now_on(self, endpoint: Endpoint, request: Request, why: str) -> None:
+        """Give up sending ids, and say whether the server's own template makes the same of this request."""
+        prompter, self.prompter = self.prompter, None
+        if prompter is None:  # another request was first
+            return
+        theirs = await self._encoded_there(endpoint, request)
+        if theirs is None:
+            known = "how it encodes them cannot be checked, for it has no /tokenize"
+        elif theirs == prompter.ids(request.messages, request.prompt):
+            known = "its /tokenize makes the same ids of the first prompt"
+        else:
+            known = (
+                "its /tokenize makes OTHER ids of the first prompt than the model's own tokenizer and template: the "
+                "model is not asked as it was tuned; start the server with that tokenizer and chat template"
+            )
+        self.warn(f"the server takes no token ids ({why}); it is sent text, and {known}")
+
+    async def _encoded_there(self, endpoint: Endpoint, request: Request) -> list[int] | None:
+        """The ids that the server's /tokenize (vLLM's) makes of the request; None where it has none."""
+        asked: dict[str, Any] = {"model": self.model, "prompt": request.prompt}
+        if request.messages is not None:
+            asked = {"model": self.model, "messages": request.messages, "add_generation_prompt": not request.prefilled}
+            asked |= {"continue_final_message": True} if request.prefilled else {}
+        client = endpoint.client()
+        try:
+            reply = await client.post(endpoint.url.removesuffix("/v1") + "/tokenize", content=orjson.dumps(asked))
+            found = orjson.loads(reply.content).get("tokens") if reply.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, AttributeError):
+            return None
+        finally:
+            endpoint.idle.append(client)
+        return found if isinstance(found, list) and all(isinstance(i, int) for i in found) else None
 
     def _leave_out(self, error: "_Refused", sampling: Sampling, n: int) -> bool:
         """Whether a field was dropped because of this refusal, so that the request should be sent again."""
@@ -285,7 +368,8 @@ class ServerEngine:
             self.honours_n = False
             self.warn(f"the server refuses n={n}: the answers are asked for one by one ({error})")
             return True
-        sent = {f for f in OPTIONAL if f not in self.left_out and getattr(sampling, f) not in (None, ())}
+        fields = {**vars(sampling), "stop_token_ids": self.prompter and self.prompter.ends}
+        sent = {f for f in OPTIONAL if f not in self.left_out and fields[f]}
         named = {f for f in sent if re.search(rf"\b{f}\b", str(error))}
         if not named and not self._succeeded and not ESSENTIAL.search(str(error)):
             named = sent & set(NOT_STANDARD)  # some servers refuse without naming the field

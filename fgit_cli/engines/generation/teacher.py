@@ -49,11 +49,12 @@ def open_teacher(
     answers: int,
     batch: list[str] | None = None,
     otherwise: str = "",
+    as_tuned: bool = False,
 ) -> Iterator["Teacher"]:
     """The teacher of the options with its work folder; `answers` is how many are asked of one prompt.
 
     With the output files of a `batch`, the answers come from there and nobody is asked. `otherwise`: what a user can do
-    who has no teacher.
+    who has no teacher. `as_tuned`: see `open_engine`.
     """
     drawn = sampling(options, answers, options.max_new_tokens)
     note = partial(messages.note, command, options)
@@ -63,7 +64,7 @@ def open_teacher(
 
             yield Teacher(BatchAnswers(options.model, batch, store), drawn, store)
         else:
-            with open_engine(options, folder, note, otherwise) as engine:
+            with open_engine(options, folder, note, otherwise, as_tuned) as engine:
                 yield Teacher(engine, drawn, store)
 
 

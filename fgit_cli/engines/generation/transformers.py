@@ -10,6 +10,8 @@ from typing import Any
 
 from fgit_cli import __version__, hub
 from fgit_cli.engines.generation import Answer, Completion, Finished, Request, RequestFailed, Sampling
+from fgit_cli.engines.tokenizing import prompter
+from fgit_cli.engines.tokenizing.templates import Refused
 from fgit_cli.errors import EngineError, MissingExtra, UsageError
 
 WINDOW = 8  # batches read ahead, so that prompts of like length share a batch
@@ -25,8 +27,11 @@ class TransformersEngine:
         batch_size: int = 8,
         dtype: str = "auto",
         device: str | None = None,
+        template: str | None = None,
     ) -> None:
-        """`dtype` is "auto" (the checkpoint's), "bfloat16", "float32", ...; `device` None is the GPU if there is one.
+        """`template` makes prompts of turns, by the names that `fgit mask --template` takes; None is the model's own.
+
+        `dtype` is "auto" (the checkpoint's), "bfloat16", "float32", ...; `device` None is the GPU if there is one.
 
         `batch_size` counts sequences; it is halved while the GPU's memory does not hold a batch. Raises MissingExtra,
         and UsageError for a model that cannot be loaded.
@@ -34,7 +39,7 @@ class TransformersEngine:
         try:
             origin: dict[str, Any] = {"revision": revision, "local_files_only": hub.cached_only(model, revision)}
             import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
             from transformers.utils import logging
         except ImportError:
             raise MissingExtra("a local model", "train") from None
@@ -44,11 +49,15 @@ class TransformersEngine:
         self.model_name, self.batch_size = model, batch_size
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(model, padding_side="left", **origin)
             loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **origin)
         except (OSError, ValueError, KeyError) as error:
             what = " ".join(str(error).split())[:300]
             raise UsageError(f"--model {model}: cannot be loaded: {what}") from None
+        self.prompter = prompter.load(model, template)
+        # transformers rebuilds some tokenizers so that other ids come out; this one is the files' own.
+        self.tokenizer: Any = PreTrainedTokenizerFast(
+            tokenizer_object=self.prompter.tokenizer.fast(), **self.prompter.tokenizer.named_tokens
+        )
         self.model: Any = loaded.to(self.device).eval()
         self.revision = getattr(self.model.config, "_commit_hash", None)
         self.room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
@@ -83,7 +92,11 @@ class TransformersEngine:
                 missing = range(len(request.known), request.n)
                 if not missing:
                     continue
-                ids = self._encode(request)
+                try:
+                    ids = self.prompter.ids(request.messages, request.prompt)
+                except Refused as reason:
+                    answers[place] = RequestFailed("the prompt cannot be written", str(reason))
+                    continue
                 if self.room is not None and len(ids) >= self.room:
                     answers[place] = RequestFailed("the prompt is too long", f"{len(ids)} tokens of {self.room}")
                     continue
@@ -104,22 +117,6 @@ class TransformersEngine:
             batch = prompts[at : at + self.batch_size]
             yield batch
             at += len(batch)
-
-    def _encode(self, request: Request) -> list[int]:
-        if request.messages is None:
-            return self.tokenizer(request.prompt)["input_ids"]
-        if not self.tokenizer.chat_template:
-            raise UsageError(
-                f"--model {self.model_name}: its tokenizer has no chat template, so it cannot answer; "
-                "give an instruction-tuned model"
-            )
-        made = self.tokenizer.apply_chat_template(
-            request.messages,
-            add_generation_prompt=not request.prefilled,
-            continue_final_message=request.prefilled,
-            tokenize=False,
-        )
-        return self.tokenizer(made, add_special_tokens=False)["input_ids"]
 
     def _complete(self, batch: list[tuple[int, int, list[int]]], sampling: Sampling) -> list[Completion]:
         """One answer per sequence; halves the batch, for good, where the GPU's memory does not hold it."""
@@ -191,12 +188,7 @@ class TransformersEngine:
         return decode(new, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
     def _end_tokens(self) -> set[int]:
-        """What ends an answer: the model's eos tokens, the tokenizer's, and the usual ends of a turn that it has."""
+        """What ends an answer: the prompter's ends, and what the model's generation config names."""
         configured = self.model.generation_config.eos_token_id
-        ends = set(configured if isinstance(configured, list) else [configured])
-        ends.add(self.tokenizer.eos_token_id)
-        for word in ("<|im_end|>", "<|EOT|>", "<|eot_id|>", "<end_of_turn>"):
-            token = self.tokenizer.convert_tokens_to_ids(word)
-            if token is not None and token != self.tokenizer.unk_token_id:
-                ends.add(token)
-        return {e for e in ends if e is not None}
+        ends = configured if isinstance(configured, list) else [configured]
+        return {e for e in ends if e is not None} | self.prompter.ends

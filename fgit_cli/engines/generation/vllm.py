@@ -1,7 +1,7 @@
 """A model in this process, through vLLM: the fastest way on a machine with GPUs that is all one's own.
 
-Written to vLLM 0.32's documented offline interface (`LLM.chat`, `LLM.generate`, `SamplingParams`) and tested against a
-stand-in for it; it has not been run on a GPU by this project.
+Written to vLLM 0.32's documented offline interface (`LLM.generate` with token ids, `SamplingParams`) and tested against
+a stand-in for it; it has not been run on a GPU by this project.
 """
 
 import itertools
@@ -11,6 +11,8 @@ from typing import Any
 
 from fgit_cli import __version__, hub
 from fgit_cli.engines.generation import Answer, Completion, Finished, Request, RequestFailed, Sampling
+from fgit_cli.engines.tokenizing import prompter
+from fgit_cli.engines.tokenizing.templates import Refused
 from fgit_cli.errors import MissingExtra, UsageError
 
 WINDOW = 512  # requests handed over together; vLLM orders and batches them itself
@@ -19,8 +21,12 @@ WINDOW = 512  # requests handed over together; vLLM orders and batches them itse
 class VllmEngine:
     """Completions from a hub name or a folder, on all local GPUs."""
 
-    def __init__(self, model: str, tensor_parallel: int | None = None, **engine_arguments: Any) -> None:
-        """`tensor_parallel` None splits the model over all GPUs. `engine_arguments` go to `vllm.LLM` as they are.
+    def __init__(
+        self, model: str, tensor_parallel: int | None = None, template: str | None = None, **engine_arguments: Any
+    ) -> None:
+        """`template` makes prompts of turns, by the names that `fgit mask --template` takes; None is the model's own.
+
+        `tensor_parallel` None splits the model over all GPUs. `engine_arguments` go to `vllm.LLM` as they are.
 
         The model's own generation config is not read: what is not sent must not be filled in from it. Raises
         MissingExtra, and UsageError where the model cannot be loaded.
@@ -40,6 +46,7 @@ class VllmEngine:
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise UsageError(f"--model {model}: vLLM cannot load it: {' '.join(str(error).split())[:300]}") from None
+        self.prompter = prompter.load(model, template)
         self.versions = {"fgit": __version__}
         for package in ("vllm", "torch", "transformers"):
             try:
@@ -60,62 +67,44 @@ class VllmEngine:
         source = iter(requests)
         while window := list(itertools.islice(source, WINDOW)):
             answers: list[Answer] = [list(r.known) for r in window]
-            for places in self._alike(window, answers):
-                self._run(window, places, answers, sampling, finished)
+            self._run(window, self._prompts(window, answers), answers, sampling, finished)
             yield from zip(window, answers, strict=True)
 
-    def _alike(self, window: list[Request], answers: list[Answer]) -> Iterator[list[int]]:
-        """Places of requests that one call can take: all chat, all prefilled chat, or all raw text."""
-        open_places = [i for i, r in enumerate(window) if len(r.known) < r.n]
-        for kind in ((False, False), (True, False), (True, True)):
-            places = [i for i in open_places if (window[i].messages is not None, window[i].prefilled) == kind]
-            fitting = []
-            for place in places:
-                if (tokens := self._length(window[place])) >= self.room:
-                    answers[place] = RequestFailed("the prompt is too long", f"{tokens} tokens of {self.room}")
-                else:
-                    fitting.append(place)
-            if fitting:
-                yield fitting
+    def _prompts(self, window: list[Request], answers: list[Answer]) -> dict[int, list[int]]:
+        """The prompts' ids of the requests that are not answered yet, by place; a failure is put among the answers."""
+        prompts = {}
+        for place, request in enumerate(window):
+            if len(request.known) == request.n:
+                continue
+            try:
+                ids = self.prompter.ids(request.messages, request.prompt)
+            except Refused as reason:
+                answers[place] = RequestFailed("the prompt cannot be written", str(reason))
+                continue
+            if len(ids) >= self.room:
+                answers[place] = RequestFailed("the prompt is too long", f"{len(ids)} tokens of {self.room}")
+            else:
+                prompts[place] = ids
+        return prompts
 
     @property
     def room(self) -> int:
         return self.llm.llm_engine.model_config.max_model_len
 
-    def _length(self, request: Request) -> int:
-        tokenizer = self.llm.get_tokenizer()
-        if request.messages is None:
-            return len(tokenizer.encode(request.prompt))
-        text = tokenizer.apply_chat_template(
-            request.messages,
-            tokenize=False,
-            add_generation_prompt=not request.prefilled,
-            continue_final_message=request.prefilled,
-        )
-        return len(tokenizer.encode(text, add_special_tokens=False))
-
     def _run(
         self,
         window: list[Request],
-        places: list[int],
+        prompts: dict[int, list[int]],
         answers: list[Answer],
         sampling: Sampling,
         finished: Finished | None,
     ) -> None:
         """One call of vLLM; a request with known answers asks for the others with the seeds that follow."""
-        parameters = [self._parameters(window[i], sampling) for i in places]
-        first = window[places[0]]
-        if first.messages is not None:
-            outputs = self.llm.chat(
-                [window[i].messages for i in places],
-                parameters,
-                use_tqdm=False,
-                add_generation_prompt=not first.prefilled,
-                continue_final_message=first.prefilled,
-            )
-        else:
-            outputs = self.llm.generate([window[i].prompt for i in places], parameters, use_tqdm=False)
-        for place, output in zip(places, outputs, strict=True):
+        if not prompts:
+            return
+        parameters = [self._parameters(window[place], sampling) for place in prompts]
+        outputs = self.llm.generate([{"prompt_token_ids": ids} for ids in prompts.values()], parameters, use_tqdm=False)
+        for place, output in zip(prompts, outputs, strict=True):
             made = [
                 Completion(
                     choice.text,
@@ -142,4 +131,5 @@ class VllmEngine:
             max_tokens=sampling.max_tokens,
             seed=None if sampling.seed is None else sampling.seed + known,
             stop=list(sampling.stop) or None,
+            stop_token_ids=sorted(self.prompter.ends),  # the generation config, which names them, is not read
         )

@@ -96,15 +96,20 @@ class TextTemplate:
 
     def __init__(self, name: str, text: str, tokenizer: Tokenizer) -> None:
         self.name, self.sha256 = name, hashlib.sha256(text.encode()).hexdigest()
-        self._before, self._after = text.split(SLOT)
+        self.before, self.after = text.split(SLOT)
         self._tokenizer = tokenizer
         self._end = tokenizer.eos
 
-    def prompt(self, instruction: Instruction) -> Prompt:
-        own = [(self._before, True), (instruction.text, False), (self._after, True)]
-        pieces = _pieces(own, self._tokenizer)
+    @property
+    def begins_itself(self) -> bool:
+        """Whether the text itself begins with what the tokenizer's own encoding would put before it."""
         prefix = self._tokenizer.prefix_ids
-        return Prompt(pieces, self._end, [] if pieces[: len(prefix)] == prefix else prefix)
+        return _pieces([(self.before, True)], self._tokenizer)[: len(prefix)] == prefix
+
+    def prompt(self, instruction: Instruction) -> Prompt:
+        own = [(self.before, True), (instruction.text, False), (self.after, True)]
+        prefix = [] if self.begins_itself else self._tokenizer.prefix_ids
+        return Prompt(_pieces(own, self._tokenizer), self._end, prefix)
 
 
 class Shape(NamedTuple):
@@ -124,13 +129,14 @@ class ChatTemplate:
     def __init__(self, name: str, text: str, tokenizer: Tokenizer) -> None:
         self.name, self.sha256 = name, hashlib.sha256(text.encode()).hexdigest()
         self._made_of = (name, text, tokenizer)
+        self.text = text
         self._tokenizer = tokenizer
         try:
             self._compiled = _environment().from_string(text)
         except jinja2.TemplateError as error:
             raise UsageError(f"--template {name}: not a Jinja template: {error}") from None
         self._shape = cache(self._shape_of)
-        self._names = {k: v for k, v in tokenizer.special.items() if k.endswith("_token")}
+        self._names = tokenizer.named_tokens
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy for another process: what Jinja compiled does not travel."""

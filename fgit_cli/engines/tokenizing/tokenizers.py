@@ -70,6 +70,19 @@ class Tokenizer:
         """A copy for another process, without the files."""
         return _again, (self.serialised, self._vocabulary)
 
+    @property
+    def named_tokens(self) -> dict[str, str]:
+        """The texts of `eos_token`, `bos_token` and the like, by these names."""
+        return {name: text for name, text in self.special.items() if name.endswith("_token")}
+
+    def control(self, token_id: int) -> str:
+        """The text of a control token."""
+        return next(text for text, (found, _) in self.controls.items() if found == token_id)
+
+    def fast(self) -> Fast:
+        """A copy as the `tokenizers` package loaded it: control tokens in a text are read as such."""
+        return Fast.from_str(self.serialised)
+
     def _make_encoders(self, loaded: Fast) -> None:
         """One encoder for the start of a text, one for what follows a special token, one that puts nothing before."""
         self._whole = self._as_text(loaded)
