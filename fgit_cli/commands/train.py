@@ -142,7 +142,9 @@ def _finished(options: Options) -> bool:
 def _prepare(options: Options, job: Path) -> None:
     """Read and check everything that can be known before the first step."""
     from fgit_cli.engines.tokenizing import tokenizers
+    from fgit_cli.engines.tokenizing.chat_form import trained_template
     from fgit_cli.training import checks, data, model, runlog
+    from fgit_cli.training.saving import CHAT_TEMPLATE
 
     bad = 0
 
@@ -163,10 +165,13 @@ def _prepare(options: Options, job: Path) -> None:
         stores.append((held_out, options.eval_file))
     config = model.load_config(name, options)
     vocabulary = config.get_text_config().vocab_size
-    sha256 = tokenizers.load(name).sha256
+    tokenizer = tokenizers.load(name)
     for checked, place in stores:
-        checks.check_tokenizer(checked, sha256, name, place)
+        checks.check_tokenizer(checked, tokenizer.sha256, name, place)
         checks.check_vocabulary(checked, vocabulary, name, place)
+    template = trained_template(tokenizer, store.about["tokenizer"] or {}, options.template)
+    if template:
+        (job / CHAT_TEMPLATE).write_text(template, encoding="utf-8")
     if not options.quiet:
         about = store.about
         runlog.say(f"{about['pairs']} pairs, {about['active']} with marks on both sides")

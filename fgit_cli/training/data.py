@@ -189,11 +189,22 @@ def _write(files: list[str], folder: Path, bad_line: Callable[[InputError], None
     }
 
 
+def _template(tokenizer: dict[str, Any]) -> tuple[Any, Any]:
+    """Name and hash of the template that the field `tokenizer` tells of."""
+    template = tokenizer.get("template")
+    return (template.get("name"), template.get("sha256")) if isinstance(template, dict) else (None, None)
+
+
 def _same_tokenizer(seen: dict[str, Any] | None, record: dict[str, Any]) -> dict[str, Any]:
-    """The data's tokenizer; a record without one is taken as it is. Raises InputError for a second one."""
+    """The data's tokenizer and template; a record without is taken as it is. Raises InputError for a second one."""
     this = record.get("tokenizer") or {}
     if not isinstance(this, dict):
         raise InputError("field `tokenizer` is not an object; `fgit mask` makes it")
     if seen and this and seen.get("sha256") != this.get("sha256"):
         raise InputError(f"made with tokenizer {this.get('name')}, the records before with {seen.get('name')}")
+    if seen and this and (mine := _template(this)) != (before := _template(seen)):
+        raise InputError(
+            f"made with template {mine[0]}, the records before with {before[0]}: a model is asked in one way; run "
+            "`fgit mask` on both with the same --template"
+        )
     return seen or this

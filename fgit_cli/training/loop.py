@@ -25,7 +25,7 @@ from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
 from fgit_cli.training.reference import reference_of
 from fgit_cli.training.runlog import RunLog
-from fgit_cli.training.saving import save_model
+from fgit_cli.training.saving import CHAT_TEMPLATE, save_chat_template, save_model
 from fgit_cli.training.step import Totals, confirm, prepare, step
 from fgit_cli.training.sums import Sums
 from fgit_cli.training.support import without_dropout
@@ -157,6 +157,8 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
             put_back()
         saved = save_model(model, source, options, accelerator, folder, store, layout)
         if accelerator.is_main_process:
+            if (job / CHAT_TEMPLATE).exists():  # the prompts were made by another than the tokenizer's own
+                save_chat_template(job / CHAT_TEMPLATE, folder)
             run = run_record(options, store, machine, {"name": name, "revision": source.revision})
             run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}
             write_card(folder, run)

@@ -40,6 +40,12 @@ class Options(Common):
         None,
         "Folder or hub name of the model to tune; without it, the one that the pairs' tokenizer names.",
     )
+    template: str | None = option(
+        None,
+        "The template that the pairs' prompts were made with, where that is a file that lies elsewhere now; the model "
+        "is saved with it.",
+        metavar="NAME",
+    )
     revision: str | None = option(None, "Branch, tag or commit of the model on the hub.")
     trust_remote_code: bool = option(False, "Run Python code that comes with the model.")
     attention: Attention = option(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fgit_cli.errors import EngineError
+from fgit_cli.jsonl import write_text_whole
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.head import device_of, picked, unwrap
 from fgit_cli.training.model import Source
@@ -194,6 +195,21 @@ def _merged(adapted: Any) -> Any:
         merged.config.tie_word_embeddings = merged.config.get_text_config().tie_word_embeddings = False
         merged.all_tied_weights_keys = {}
     return merged
+
+
+CHAT_TEMPLATE = "chat_template.jinja"  # where transformers looks first
+
+
+def save_chat_template(text: Path, folder: Path) -> None:
+    """Put the chat template in the place of the one that the tokenizer brought, in all forms in which it is kept."""
+    for old in folder.glob("chat_template*"):
+        old.unlink()
+    shutil.copyfile(text, folder / CHAT_TEMPLATE)
+    config = folder / "tokenizer_config.json"
+    if config.exists():
+        kept = json.loads(config.read_text(encoding="utf-8"))
+        if kept.pop("chat_template", None) is not None:
+            write_text_whole(config, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
 
 
 TOKENIZER_FILES = [
