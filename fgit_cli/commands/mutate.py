@@ -46,6 +46,12 @@ class Options(FilterOptions, FieldOptions, TeacherOptions, ExecutionOptions):
     scope: Literal["code", "response"] = option(
         "code", "Put the teacher's code into the correct response, or keep its whole answer.", source="our choice"
     )
+    prompt: Literal["own", "figure3"] = option(
+        "own",
+        "What the teacher is asked: fgit's own prompt, which also keeps it from giving the fault away, or no more than "
+        "the paper's Figure 3 asks.",
+        source="own: our choice; figure3: FGit, Figure 3",
+    )
     prompt_file: str | None = option(
         None, "Another prompt: Jinja2 with instruction, response, language, fenced, scope.", metavar="FILE"
     )
@@ -87,7 +93,7 @@ def _refuse_unused(options: Options) -> None:
     panel = {name: spec.panel for name, (_, spec) in specs(Options).items()}
     asking = {name for name in panel if panel[name] == PANEL and name != "seed"} | {"work_dir", "scope"}
     testing = {name for name in panel if panel[name] == EXECUTION}
-    prompting = {"prompt_file", "from_batch", *REHEARSALS}
+    prompting = {"prompt", "prompt_file", "from_batch", *REHEARSALS}
     unused = {"llm": testing, "student": prompting}.get(options.method, asking | testing | prompting)
     for name in sorted(unused & options.given):
         raise UsageError(f"{flag(name)} has no use with --method {options.method}; leave it out")
@@ -101,7 +107,10 @@ def _refuse_unused(options: Options) -> None:
 
 
 def _run_teacher(options: Options) -> None:
-    asking = Asking(prompts.load("mutate", options.prompt_file), options.variants, options.scope)
+    if options.prompt_file and "prompt" in options.given:
+        raise UsageError("--prompt and --prompt-file both name a prompt; give one of them")
+    packaged = "figure3" if options.prompt == "figure3" else "mutate"
+    asking = Asking(prompts.load(packaged, options.prompt_file), options.variants, options.scope)
     if options.dry_run or options.emit_batch:
         _without_teacher(options, asking)
         return
@@ -121,7 +130,7 @@ def _run_student(options: Options) -> None:
         raise UsageError("--method student needs --model: the model that is to be tuned")
     with (
         open_executor(options) as executor,
-        open_teacher("mutate", options, options.files, options.variants) as student,
+        open_teacher("mutate", options, options.files, options.variants, as_tuned=True) as student,
     ):
         _filter(options, student_heart(student, options.variants, options.scope, executor, options.time_limit))
 
