@@ -13,7 +13,9 @@ from fgit_cli.options import resolved
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.options import Options
 
-PACKAGES = ("torch", "transformers", "accelerate", "deepspeed", "peft", "numpy", "safetensors")
+PACKAGES = (
+    "torch", "triton", "transformers", "accelerate", "deepspeed", "peft", "liger-kernel", "numpy", "safetensors",
+)  # fmt: skip
 SCHEDULE = ("learning_rate", "lr_scheduler_type", "warmup_ratio", "global_batch_size", "num_train_epochs", "seed")
 TOLD = (
     ("loss", "loss"),

@@ -63,8 +63,10 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     check_room(folder, *parameters(model), kept=options.save_total_limit if 0 < options.save_steps < steps else 0)
     longest = max(s.longest for s in (store, held_out) if s)
     dropout, put_back = without_dropout(model) if objective.preference else ([], None)  # as the reference runs
-    layout = prepare(model, options.layout, options.attention, longest)
-    optimizer = make_optimizer(model, options)
+    layout = prepare(
+        model, options.layout, options.attention, longest, kernels_wanted=options.kernels, device=accelerator.device
+    )
+    optimizer = make_optimizer(model, options, fused=accelerator.device.type == "cuda")
     model, optimizer = accelerator.prepare(model, optimizer)
     layout = confirm(model, layout, steady=objective.preference)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -77,8 +79,9 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     if options.report_to:
         accelerator.init_trackers("fgit", config={k: str(v) for k, v in identity["options"].items()})
     log = RunLog(options, accelerator, stdout, steps, done)
-    machine = describe(accelerator)
-    log.note(f"{name} on {machine['ranks']} × {machine['device']} ({machine['type']}), {layout.name} layout")
+    machine = describe(accelerator) | {"layout": layout.name, "kernels": layout.kernels.name}
+    on = f"{machine['ranks']} × {machine['device']} ({machine['type']})"
+    log.note(f"{name} on {on}, {layout.name} layout, kernels: {layout.kernels.name}")
     for reason in layout.reasons:
         log.note(reason)
     if dropout:

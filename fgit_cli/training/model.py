@@ -117,8 +117,11 @@ def stored_dtype(name: str, config: Any) -> Any:
     return found[0] if found else None
 
 
-def make_optimizer(model: Any, options: Options) -> Any:
-    """AdamW over what is trained; decay on matrices alone, not on biases and norms."""
+def make_optimizer(model: Any, options: Options, fused: bool = False) -> Any:
+    """AdamW over what is trained; decay on matrices alone, not on biases and norms.
+
+    `fused` computes a step in one pass over weights and moments, on a GPU or, with offload, on its CPU.
+    """
     import torch
 
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -132,6 +135,7 @@ def make_optimizer(model: Any, options: Options) -> Any:
         lr=options.learning_rate,
         betas=(options.adam_beta1, options.adam_beta2),
         eps=options.adam_epsilon,
+        fused=fused or None,
     )
 
 

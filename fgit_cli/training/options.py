@@ -12,6 +12,8 @@ from fgit_cli.training.objective import ForkLoss, Forks, Objective, ObjectiveNam
 
 Attention = Literal["auto", "sdpa", "varlen", "eager", "flash_attention_2", "flex_attention"]
 
+Kernels = Literal["auto", "liger", "none"]
+
 TRACKERS = ("wandb", "tensorboard", "trackio")
 DEFAULTS = Objective()
 FGIT = "FGit, Implementation Details"
@@ -52,6 +54,11 @@ class Options(Common):
         "auto",
         "Attention: sdpa and varlen run either layout, the others by transformers' names the plain one; auto: varlen "
         "on a GPU in bf16, else sdpa.",
+    )
+    kernels: Kernels = option(
+        "auto",
+        "Norms, MLPs and rotary positions: liger takes liger-kernel's (extra gpu), none the model's own; auto: "
+        "liger-kernel's on a GPU where it is installed, knows the model's family and gives the model's own numbers.",
     )
     bf16: bool | None = option(
         None,

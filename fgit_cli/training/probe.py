@@ -1,4 +1,4 @@
-"""A check of the chosen layout on the model itself: one small pair, against plain forwards of the model's own.
+"""A check of layout and kernels on the model itself: one small pair, against plain forwards of the model's own.
 
 `support.obstacles` knows the reasons that a model's config gives. What it cannot know shows in what the model does:
 
@@ -6,6 +6,7 @@
     the head is last   what comes out is what the output layer made, to the bit; else its logits are taken whole
     it is steady       two training forwards are equal; else both responses would share their dropout or noise
     the numbers        the layout gives the log-probabilities of a forward for each response
+    the kernels        they give the same, as do those of attention; else the model's own, or slower ones, run
     the loss           what the model's own `forward(labels=...)` says is the NLL of the tokens; else it is said
 """
 
@@ -21,6 +22,7 @@ from fgit_cli.errors import EngineError, UsageError
 from fgit_cli.training.attention import NAME
 from fgit_cli.training.forward import log_probabilities
 from fgit_cli.training.head import device_of, picked, unwrap
+from fgit_cli.training.kernels import Kernels
 from fgit_cli.training.layout import build
 from fgit_cli.training.objective import Objective
 from fgit_cli.training.pairs import Example, Pair
@@ -39,7 +41,8 @@ def confirm(model: Any, layout: Layout, steady: bool = False) -> Layout:
     """
     inner = unwrap(model)
     probe = _Probe(model, inner, device_of(model))
-    training = inner.training
+    training, kernels = inner.training, layout.kernels
+    kernels.undo()  # so that all that follows is of the model's own code
     try:
         with torch.no_grad():
             inner.set_attn_implementation(layout.attention)  # the model's own, by which the layout is measured
@@ -59,12 +62,23 @@ def confirm(model: Any, layout: Layout, steady: bool = False) -> Layout:
                 layout = dataclasses.replace(layout, reasons=(*layout.reasons, why))
             if layout.name == "shared":
                 inner.set_attn_implementation(NAME)
-                if why := probe.wrong(layout, own):
+                why = probe.wrong(layout, own)
+                if why and layout.kernel != "sdpa" and probe.device.type == "cuda":
+                    layout = dataclasses.replace(layout, kernel="sdpa")
+                    layout = layout.because(f"attention runs a call for each response (slower, same result): {why}")
+                    why = probe.wrong(layout, own)
+                if why:
                     layout = _plain(layout, why)
                     inner.set_attn_implementation(layout.attention)
             if layout.name == "plain" and (why := probe.wrong(layout, own)):
                 said = f"{why}: the rows of a pass change each other, so that --token-budget changes the result"
                 layout = dataclasses.replace(layout, reasons=(*layout.reasons, said))
+                own = probe.in_layout(layout)
+            kernels.redo()
+            if kernels.edits and (why := probe.wrong(layout, own)):
+                kernels.undo()
+                layout = dataclasses.replace(layout, kernels=Kernels())
+                layout = layout.because(f"the model runs with its own kernels, not {kernels.name}: {why}")
         return layout
     finally:
         model.train(training)
@@ -132,14 +146,15 @@ class _Probe:
     def wrong(self, layout: Layout, own: np.ndarray) -> str | None:
         """Why the layout cannot be used, as a phrase; None where it gives the model's own numbers."""
         try:
-            found = self._both(layout)
-        except EngineError as error:
-            return str(error)
+            found = self.in_layout(layout)
+        except Exception as error:  # of a kernel that this GPU or torch does not run, as much as of the layout
+            said = " ".join(str(error).split())[:200]
+            return said if isinstance(error, EngineError) else f"{type(error).__name__} on a probe: {said}"
         if self._half():
             off = float(np.abs(found - own).max())
-            return None if off <= self._allowed() else f"the {layout.name} one gave other numbers on a probe"
+            return None if off <= self._allowed() else "it gave other numbers on a probe"
         why = apart(own, found, self.dtype)
-        return f"the {layout.name} one gave other numbers on a probe ({why})" if why else None
+        return f"it gave other numbers on a probe ({why})" if why else None
 
     def own_loss(self, layout: Layout) -> str | None:
         """How the loss that the model computes itself differs from the mean NLL; None where it does not or has none.
@@ -188,7 +203,7 @@ class _Probe:
         at = torch.arange(len(prompt) - 1, len(prompt) + len(response) - 1, device=self.device)
         return picked(logits, at, torch.from_numpy(response).to(self.device))
 
-    def _both(self, layout: Layout) -> np.ndarray:
+    def in_layout(self, layout: Layout) -> np.ndarray:
         """log P of both responses in the layout."""
         made = build([Example(self.pair)], Objective("fgit"), layout.name, self.device)
         batch = made.batch(log_probabilities(self.model, made, layout)[0])

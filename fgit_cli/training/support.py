@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from fgit_cli.training import attention
+from fgit_cli.training import attention, kernels
+from fgit_cli.training.kernels import Kernels
 from fgit_cli.training.layout import LayoutName
 
 Attention = Literal["auto", "sdpa", "varlen", "eager", "flash_attention_2", "flex_attention"]
@@ -29,6 +31,7 @@ class Layout:
     the user: why the layout is not the one asked for, and what it costs. `attention` is transformers' name of the
     attention that the plain layout runs with. A pair of more than `alone` tokens runs in a pass of its own, because the
     rotary positions of a pass depend on its longest row. `longest` is the longest sequence of the data, where known.
+    `kernels`: what computes norms, MLPs and rotary positions.
     """
 
     name: LayoutName
@@ -39,6 +42,11 @@ class Layout:
     attention: str = "sdpa"
     alone: int | None = None
     longest: int | None = None
+    kernels: Kernels = Kernels()
+
+    def because(self, reason: str) -> "Layout":
+        """The same with one more reason."""
+        return dataclasses.replace(self, reasons=(*self.reasons, reason))
 
 
 def obstacles(model: Any, longest: int | None = None) -> list[str]:
@@ -125,14 +133,28 @@ def router_loss(config: Any) -> float:
 
 
 def prepare(
-    model: Any, layout: LayoutName = "shared", attention_name: Attention = "auto", longest: int | None = None
+    model: Any,
+    layout: LayoutName = "shared",
+    attention_name: Attention = "auto",
+    longest: int | None = None,
+    kernels_wanted: kernels.Wanted = "none",
+    device: torch.device | None = None,
 ) -> Layout:
-    """Choose the layout and set the model's attention to it; call it before the model is wrapped.
+    """Choose layout and kernels and set the model to them; call it before the model is wrapped.
 
     `attention_name`: `auto` is `varlen` on CUDA in bf16 or fp16 and `sdpa` otherwise; names other than these two are
     transformers' and run the plain layout. `longest` is the longest sequence of the data in tokens, where known.
+    `device` is where the model will run (ZeRO-3 may keep its weights elsewhere); None: where it is. Raises UsageError
+    for kernels that cannot be had.
     """
     attention.without_cudnn()
+    made = _laid_out(model, layout, attention_name, longest)
+    taken, told = kernels.apply(model, kernels_wanted, device or model.device)
+    made = dataclasses.replace(made, kernels=taken)
+    return made.because(told) if told else made
+
+
+def _laid_out(model: Any, layout: LayoutName, attention_name: Attention, longest: int | None) -> Layout:
     config = model.config.get_text_config()
     before = config._attn_implementation
     varying = varying_rope(config, longest)
