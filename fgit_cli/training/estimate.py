@@ -5,7 +5,7 @@ L layers of width H, N GPUs, bf16 with DeepSpeed ZeRO:
 
     FLOPs   6 M per fed token (2 forward, 4 backward; 8 with --gradient-checkpointing, which runs forward twice)
           + 6 L A n² per row of n tokens (Q·K and P·V, causal; A = heads × head size; likewise 8)
-          + 8 V H per token whose probability is read (the head, whose logits are made twice and never kept)
+          + 6 V H per token whose probability is read
     hours   FLOPs / (N × peak × UTILISATION)
     bytes   2 P weights (/ N in ZeRO-3) + 2 T gradients (/ N) + 16 T / N optimizer (fp32 master weight, Adam's two
             moments, and the fp32 gradient of the step; in the CPU's memory with offload)
@@ -127,7 +127,7 @@ def flops(shape: Shape, tokens: Tokens, checkpointing: bool) -> float:
     factor = 8 if checkpointing else 6
     body = factor * shape.matrices * tokens.fed
     attention = factor * shape.layers * shape.attention * tokens.squares
-    return float(body + attention + 8 * shape.vocabulary * shape.width * tokens.read)
+    return float(body + attention + 6 * shape.vocabulary * shape.width * tokens.read)
 
 
 def memory(shape: Shape, options: Options, plan: Plan, pass_tokens: int) -> dict[str, float]:
@@ -161,7 +161,7 @@ def estimate(options: Options, plan: Plan, store: PairStore, config: Any) -> dic
     epochs = sum(len(numbers) for _, numbers in walked) / len(store)
     total = flops(shape, tokens, options.gradient_checkpointing) * epochs
     pass_tokens = min(options.token_budget, round(tokens.fed / len(store) * options.global_batch_size / plan.ranks) + 1)
-    gpu = _gpu(options.gpu) if plan.device == "cuda" else None
+    gpu = (_gpu(options.gpu) if options.gpu else gpu_here()) if plan.device == "cuda" else None
     needs = memory(shape, options, plan, pass_tokens) if gpu else None
     return {
         "steps": steps,
@@ -187,12 +187,15 @@ def estimate(options: Options, plan: Plan, store: PairStore, config: Any) -> dic
     }
 
 
-def _gpu(name: str | None) -> Gpu:
-    if name is None:
-        import torch
+def gpu_here() -> Gpu:
+    """This machine's first GPU. Raises UsageError for one that is not in the table."""
+    import torch
 
-        real = torch.cuda.get_device_name(0).lower().replace(" ", "-")
-        name = next((known for known in GPUS if known.split("-")[0] in real), real)
+    real = torch.cuda.get_device_name(0).lower().replace(" ", "-")
+    return _gpu(next((known for known in GPUS if known.split("-")[0] in real), real))
+
+
+def _gpu(name: str) -> Gpu:
     if name not in GPUS:
         raise UsageError(f"--gpu {name}: not in the table; there are {', '.join(GPUS)}")
     return GPUS[name]
