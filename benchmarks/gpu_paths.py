@@ -145,6 +145,9 @@ def report(path: Path_, first: Path_) -> None:
     speed = f"{statistics.median(found['speeds'][2:]):8.0f} tokens/s" if found["speeds"][2:] else ""
     say(f"  {path.name:28} {verdict}; first record after {found.get('first', float('nan')):.1f} s, end after "
         f"{found['all']:.1f} s {speed} {found['gib']:.1f} GiB")  # fmt: skip
+    for line in found["told"]:
+        if "slower" in line or "its own kernels" in line:
+            say(f"    {line[:300]}")
     others = [line for line in found["told"] if line and not line.startswith("fgit train:")]
     if others:
         say(f"    {len(others)} lines beside fgit's own: {others[0][:160]}")

@@ -117,8 +117,8 @@ def ceilings() -> float:
 def gradient(model: Any, examples: list[Example], objective: Objective, layout_name: str, how: dict[str, Any]) -> Any:
     """Loss and the gradient as one vector, in fp64 on the CPU."""
     model.set_attn_implementation("sdpa")
-    layout = confirm(model, prepare(model, layout_name, how["attention"], kernels_wanted=how["kernels"]))
-    assert (layout.name, bool(layout.kernels.edits)) == (layout_name, how["kernels"] != "none"), layout.reasons
+    layout = laid_out(model, layout_name, how["attention"], how["kernels"], how["autocast"])
+    layout.kernels.redo()
     model.zero_grad()
     totals, loss = Totals.of(examples), 0.0
     for members in plan_passes(examples, objective, layout.name, 8192)[0]:
@@ -162,22 +162,29 @@ def errors(pairs: list[Pair], liger: str) -> None:
 # The steps
 
 
+def laid_out(model: Any, name: str, attention: str, kernels: str, autocast: bool = False) -> Any:
+    """The layout and kernels asked for, taken back; it is said where the probe would not have them."""
+    wanted = prepare(model, name, attention, kernels_wanted=kernels)  # type: ignore[arg-type]
+    used = model.config._attn_implementation
+    with torch.autocast("cuda", torch.bfloat16, enabled=autocast):
+        got = confirm(model, wanted)
+    if (got.name, got.kernel, got.kernels.name) != (wanted.name, wanted.kernel, wanted.kernels.name):
+        say(f"  THE PROBE REFUSES: {'; '.join(got.reasons)}")
+    wanted.kernels.undo()
+    model.set_attn_implementation(used)
+    return wanted
+
+
 def ours(model: Any, pairs: list[Pair], objective: Objective, budget: int, kernels: str) -> Callable[[], None]:
     """fgit's step; the kernels are on the model while it runs."""
     examples = [Example(p, reference=1.0) for p in pairs]
     model.set_attn_implementation("sdpa")
-    layout = confirm(model, prepare(model, "shared", kernels_wanted=kernels))
-    assert layout.name == "shared", layout.reasons
-    for reason in layout.reasons:
-        say(f"  {reason}")
-    edits = layout.kernels.edits
-    layout.kernels.undo()
+    layout = laid_out(model, "shared", "auto", kernels)
     attention = model.config._attn_implementation
 
     def run() -> None:
         model.set_attn_implementation(attention)
-        for edit in edits:
-            setattr(edit.owner, edit.name, edit.after)
+        layout.kernels.redo()
         totals = Totals.of(examples)
         for members in plan_passes(examples, objective, layout.name, budget)[0]:
             step(model, members, objective, totals, layout)[0].backward()

@@ -22,6 +22,7 @@ EXTRAS = {
         "fgit train, a local model in eval and mutate",
         ("torch", "transformers", "accelerate", "deepspeed", "peft"),
     ),
+    "gpu": ("faster training on a GPU", ("liger-kernel",)),
     "select": (
         "fgit select by UniXcoder or another embedding model",
         ("torch", "transformers", "sentence-transformers"),
