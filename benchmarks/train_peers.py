@@ -61,7 +61,9 @@ def read_pairs(masked: str, vocabulary: int, count: int) -> list[Pair]:
     """Pairs with ids folded into a small model's vocabulary, which leaves lengths and shared beginnings as they are."""
     pairs = [pair_of(json.loads(line)) for line in masked.splitlines()][:count]
     return [
-        replace(p, forks=None, **{n: getattr(p, n) % vocabulary for n in ("prompt_ids", "correct_ids", "incorrect_ids")})
+        replace(
+            p, forks=None, **{n: getattr(p, n) % vocabulary for n in ("prompt_ids", "correct_ids", "incorrect_ids")}
+        )
         for p in pairs
     ]
 

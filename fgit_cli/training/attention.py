@@ -158,8 +158,8 @@ class _TrunksAndBranches(torch.autograd.Function):
             return torch.cat([dq, dq.new_zeros(len(q) - n, *dq.shape[1:])]), dk, dv, None, None
         its_keys = _gathered(row, k, v)
         more, *others = flash_backward(grad[n:], q[n:], *its_keys, out[n:], kept[half:], row.branches, ctx.scale)
-        for whole, part in zip((dk, dv), others, strict=True):
-            whole.index_add_(0, row.keys, part)
+        for whole, part in zip((dk, dv), others, strict=True):  # no place twice, so nothing need be atomic
+            whole.index_copy_(0, row.keys, whole.index_select(0, row.keys).add_(part))
         return torch.cat([dq, more]), dk, dv, None, None
 
 
@@ -179,7 +179,8 @@ def flash_forward(
     out, log_sum_exp, state, unused, _ = torch.ops.aten._flash_attention_forward(
         q, k, v, lengths.q_ends, lengths.k_ends, lengths.longest_q, lengths.longest_k, 0.0, True, False, scale=scale
     )
-    return out, log_sum_exp, state, unused
+    nothing = q.new_empty(0)  # some versions leave the state of a dropout that is 0 undefined
+    return out, log_sum_exp, nothing if state is None else state, nothing if unused is None else unused
 
 
 def flash_backward(

@@ -5,6 +5,7 @@ can hold the edited model against what it was.
 """
 
 import inspect
+import logging
 import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -92,6 +93,7 @@ def _applied(model: Any) -> Kernels | None:
     """The model with liger's kernels; None where it has none for the model's family."""
     from liger_kernel.transformers.monkey_patch import MODEL_TYPE_TO_APPLY_LIGER_FN as FAMILIES
 
+    logging.getLogger("liger_kernel").setLevel(logging.ERROR)  # it warns of each kind of processor that is not here
     edit = FAMILIES.get(model.config.model_type)
     if edit is None:
         return None

@@ -63,6 +63,7 @@ def save_model(
     """
     rows = probes(store)
     unwrap(model).set_attn_implementation(layout.attention)  # the model's own
+    layout.kernels.undo()  # they are in the code of the models that are loaded here, on a CPU perhaps, too
     with accelerator.autocast():
         trained = log_probabilities(model, rows)
     state = accelerator.get_state_dict(model)

@@ -7,12 +7,12 @@ import json
 
 import pytest
 import torch
-from small_models import make_model, random_pairs
 from test_train_exact import gradients, relative
 
 from fgit_cli.errors import MissingExtra, UsageError
 from fgit_cli.training import kernels
 from fgit_cli.training.step import Example, Objective, Totals, confirm, prepare, step
+from tests.helpers.small_models import make_model, random_pairs
 
 STAND_IN = """
 import types
@@ -209,16 +209,17 @@ def test_on_a_cpu_none_are_taken_and_nothing_is_said():
         kernels.apply(make_model(), "liger", cpu)
 
 
-def test_the_run_says_and_records_what_was_taken(liger, tmp_path, monkeypatch):
-    from small_runs import records, write_model, write_pairs
-
+@pytest.mark.parametrize("rank", [0, 2])
+def test_the_run_records_what_was_taken_and_what_it_saves_runs_without(rank, liger, tmp_path, monkeypatch):
     from fgit_cli.training import data, launch, loop, machines
     from fgit_cli.training.options import Options
+    from tests.helpers.small_runs import records, write_model, write_pairs
 
     model, out = tmp_path / "model", tmp_path / "out"
     sha256 = write_model(model)
     pairs = write_pairs(tmp_path / "pairs.jsonl", records(4, model, sha256))
-    options = Options(files=[str(pairs)], model=str(model), output_dir=str(out), max_steps=1, global_batch_size=4)
+    options = Options(files=[str(pairs)], model=str(model), output_dir=str(out), max_steps=1, global_batch_size=4,
+                      lora_rank=rank)  # fmt: skip
     job = out / "job"
     job.mkdir(parents=True)
     data.write_store(options.files, job / "pairs")
