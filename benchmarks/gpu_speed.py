@@ -275,8 +275,9 @@ def against_trl(name: str, size: Size, pairs: list[Pair], rounds: int, clock: Cl
         measure({"TRL": way}, None, rounds, clock)
         if way.taken:
             took = statistics.median(way.taken)
-            say(f"  {'TRL packed, liger':32} {1000 * took:7.0f} ms            {way.peak:6.1f} GiB; "
-                f"own sft takes {result['ms'].get('sft', float('nan')) / took / 1000:.2f} of it, asked <= 1")  # fmt: skip
+            ratio = result["ms"].get("sft", float("nan")) / took / 1000
+            say(f"  {'TRL packed, liger':32} {1000 * took:7.0f} ms            {way.peak:6.1f} GiB; own sft takes "
+                f"{ratio:.2f} of it, asked <= 1")  # fmt: skip
             result["ms"]["TRL packed, liger"] = 1000 * took
     finally:
         vars(code).update(before)

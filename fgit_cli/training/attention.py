@@ -122,7 +122,7 @@ def sdpa_segments(query: Tensor, key: Tensor, value: Tensor, segments: Segments,
 
 def varlen_segments(query: Tensor, key: Tensor, value: Tensor, segments: Segments, scale: float | None) -> Tensor:
     """The same in two calls of flash attention."""
-    q, k, v = (t[0].transpose(0, 1) for t in (query, key, value))  # [N, heads, D]
+    q, k, v = (t.squeeze(0).transpose(0, 1) for t in (query, key, value))  # [N, heads, D]; t[0] would copy gradients
     out: Tensor = _TrunksAndBranches.apply(q, k, v, segments.varlen(query.device), scale)
     return out[None]
 

@@ -143,7 +143,8 @@ def replaced_head(model: Any, positions: Tensor, targets: Tensor) -> Iterator[No
     own = layer.forward
 
     def forward(hidden: Tensor) -> Tensor:
-        return log_probabilities(layer, own, hidden.flatten(0, 1)[positions], targets, inner.config.vocab_size)[None]
+        picked_out = hidden.flatten(0, 1).index_select(0, positions)
+        return log_probabilities(layer, own, picked_out, targets, inner.config.vocab_size)[None]
 
     layer.forward = forward
     try:

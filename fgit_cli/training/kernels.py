@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 
+from fgit_cli import install
 from fgit_cli.errors import MissingExtra, UsageError
 
 Wanted = Literal["auto", "liger", "none"]
