@@ -66,10 +66,7 @@ def apply(model: Any, wanted: Wanted, device: torch.device) -> tuple[Kernels, st
     if find_spec("liger_kernel") is None:
         if wanted == "liger":
             raise MissingExtra("liger-kernel", "gpu")
-        return (
-            Kernels(),
-            "liger-kernel is not installed: with `pip install 'fgit[gpu]'` a step takes about a fifth less",
-        )
+        return Kernels(), f"liger-kernel, with which a step takes a fifth less, is missing; {install.advice('gpu')}"
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     try:
         made = _applied(inner)
