@@ -30,10 +30,10 @@ class Entry(NamedTuple):
 
 
 BENCHES = {
-    "humaneval": Entry("fgit_cli.benches.humaneval:load"),
-    "humaneval+": Entry("fgit_cli.benches.humaneval:load_plus"),
-    "mbpp": Entry("fgit_cli.benches.mbpp:load"),
-    "mbpp+": Entry("fgit_cli.benches.mbpp:load_plus"),
+    "humaneval": Entry("fgit_cli.benches.humaneval:load", ("limits",)),
+    "humaneval+": Entry("fgit_cli.benches.humaneval:load_plus", ("limits",)),
+    "mbpp": Entry("fgit_cli.benches.mbpp:load", ("limits",)),
+    "mbpp+": Entry("fgit_cli.benches.mbpp:load_plus", ("limits",)),
     "bigcodebench": Entry("fgit_cli.benches.bigcodebench:load", ("prompt", "calibrated")),
     "bigcodebench-hard": Entry("fgit_cli.benches.bigcodebench:load_hard", ("prompt", "calibrated")),
     "livecodebench": Entry("fgit_cli.benches.livecodebench:load", ("since", "until")),
@@ -75,7 +75,8 @@ class Checked:
     """What came of one solution. `base`, `plus`: one of VERDICTS, or None where there are no such tests.
 
     `seconds` is the time that the solution's runs took together. `failed`: the number of the first failing base and
-    plus input, where there are such. `extra` holds further fields of the result record.
+    plus input, where there are such. `beyond_peer`: it passed, and the benchmark's own harness would have stopped it
+    for its time. `extra` holds further fields of the result record.
     """
 
     base: str | None
@@ -83,6 +84,7 @@ class Checked:
     error: Failure | None = None
     seconds: float = 0.0
     failed: tuple[int | None, int | None] = (None, None)
+    beyond_peer: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -117,6 +119,10 @@ class Bench(ABC):
     def usable(self) -> list[Task]:
         """The tasks that are judged."""
         return [task for task in self.tasks.values() if task.task_id not in self.unusable]
+
+    def describe(self) -> dict[str, Any]:
+        """What a verdict depends on beside the data, for the record of how it was made."""
+        return {}
 
     # What a model is asked. A chat model gets `chat`, whose last turn, an assistant's, it continues; a base model
     # continues `text`. `stops` ends either kind of answer.

@@ -6,9 +6,10 @@ time limits taken from the reference's own times. The rules are those of evalplu
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fgit_cli.benches import evalplus_data, ground_truth, prompts
 from fgit_cli.benches.bench import Bench, Checked, Failure, Task
@@ -16,10 +17,45 @@ from fgit_cli.executor import CallJob, Check, Executor, Expected, Kind, Rules, e
 
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
 TIME_FACTOR = 4.0  # times the reference's own time on an input (EvalPlus's GT_TIME_LIMIT_FACTOR)
-TIME_FLOOR = 4.0  # seconds an input; EvalPlus's 1 s fails canonical solutions on a loaded machine
 TIME_TOTAL = 60.0  # seconds for all inputs of one verdict (EvalPlus's EVALPLUS_TIMEOUT_PER_TASK)
+MEMORY = 4 << 30  # bytes of address space (EvalPlus's EVALPLUS_MAX_MEMORY_BYTES)
 
 KEPT = 64 << 20  # bytes of tasks' inputs and outputs that are held in memory
+
+LimitsName = Literal["fgit", "evalplus"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a solution may run: at least `floor` seconds an input, and at most 60 s for all together.
+
+    With `loading`, all together have no more than the sum of the inputs' limits and so many seconds for the rest.
+    fgit's floor is 4 s, because EvalPlus's 1 s fails canonical solutions on a loaded machine.
+    """
+
+    floor: float
+    loading: float | None = None
+
+    def each(self, reference: tuple[float, ...]) -> tuple[float, ...]:
+        """Seconds for each input, by the reference solution's own."""
+        return tuple(max(self.floor, TIME_FACTOR * seconds) for seconds in reference)
+
+    def total(self, reference: tuple[float, ...]) -> float:
+        """Seconds for all inputs together."""
+        if self.loading is None:
+            return TIME_TOTAL
+        return min(TIME_TOTAL, sum(self.each(reference))) + self.loading
+
+    def passed(self, reference: tuple[float, ...], seconds: tuple[float, ...]) -> bool:
+        """Whether a run of these seconds an input stays within the limits."""
+        within = all(took <= limit for took, limit in zip(seconds, self.each(reference), strict=False))
+        return within and sum(seconds) <= self.total(reference)
+
+
+LIMITS: dict[LimitsName, Limits] = {
+    "fgit": Limits(floor=4.0),
+    "evalplus": Limits(floor=1.0, loading=1.0),  # evalplus/eval/__init__.py, untrusted_check
+}
 
 Known = tuple[tuple[bytes, ...], ground_truth.Truth]
 
@@ -29,8 +65,8 @@ class EvalPlusBench(Bench):
 
     family: str
 
-    def __init__(self, path: Path, plus: bool) -> None:
-        self.path = path
+    def __init__(self, path: Path, plus: bool, limits: LimitsName = "fgit") -> None:
+        self.path, self.limits = path, limits
         rows, self.md5 = evalplus_data.read_rows(path, FIELDS)
         self.has_plus = plus
         self.name = self.family + "+" * plus
@@ -39,6 +75,9 @@ class EvalPlusBench(Bench):
         self._held = 0  # bytes in it
         self._lock = threading.Lock()
         self._making = {task_id: threading.Lock() for task_id in self.tasks}
+
+    def describe(self) -> dict[str, Any]:
+        return {"limits": self.limits}
 
     def chat(self, task: Task) -> list[dict[str, str]]:
         return prompts.chat(task.prompt)
@@ -63,7 +102,14 @@ class EvalPlusBench(Bench):
     def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         base = self._verdict(task, "base_input", solution, executor)
         if not self.has_plus:
-            return Checked(base.status, None, Failure.of(base.error), base.seconds, failed=(base.failed_input, None))
+            return Checked(
+                base.status,
+                None,
+                Failure.of(base.error),
+                base.seconds,
+                failed=(base.failed_input, None),
+                beyond_peer=self._beyond_evalplus(task, {"base_input": base}, executor),
+            )
         plus = self._verdict(task, "plus_input", solution, executor)
         return Checked(
             base.status,
@@ -71,6 +117,16 @@ class EvalPlusBench(Bench):
             Failure.of(base.error or plus.error),
             base.seconds + plus.seconds,
             failed=(base.failed_input, plus.failed_input),
+            beyond_peer=self._beyond_evalplus(task, {"base_input": base, "plus_input": plus}, executor),
+        )
+
+    def _beyond_evalplus(self, task: Task, checks: dict[str, Check], executor: Executor) -> bool:
+        """Whether the solution passes here and took longer than EvalPlus's limits allow."""
+        if self.limits == "evalplus" or any(check.status != "pass" for check in checks.values()):
+            return False
+        return not all(
+            LIMITS["evalplus"].passed(self._know(task, part, executor)[1].seconds, check.seconds_each)
+            for part, check in checks.items()
         )
 
     def _verdict(self, task: Task, part: str, solution: str, executor: Executor) -> Check:
@@ -80,8 +136,9 @@ class EvalPlusBench(Bench):
             solution,
             task.entry_point,
             inputs,
-            time_limits=tuple(max(TIME_FLOOR, TIME_FACTOR * s) for s in truth.seconds),
-            total_limit=TIME_TOTAL,
+            time_limits=LIMITS[self.limits].each(truth.seconds),
+            total_limit=LIMITS[self.limits].total(truth.seconds),
+            memory=MEMORY if self.limits == "evalplus" else None,
             collect=rules.kind == "set",
         )
         return executor.check(job, Expected(truth.outputs, rules))
@@ -119,5 +176,11 @@ def loader(bench: type[EvalPlusBench], release: evalplus_data.Release, plus: boo
     return partial(_load, bench, release, plus)
 
 
-def _load(bench: type[EvalPlusBench], release: evalplus_data.Release, plus: bool, data: str | None) -> EvalPlusBench:
-    return bench(evalplus_data.find(release, data), plus)
+def _load(
+    bench: type[EvalPlusBench],
+    release: evalplus_data.Release,
+    plus: bool,
+    data: str | None,
+    limits: LimitsName = "fgit",
+) -> EvalPlusBench:
+    return bench(evalplus_data.find(release, data), plus, limits)

@@ -74,6 +74,7 @@ class Scores:
         self.base: Counter[str] = Counter()
         self.both: Counter[str] = Counter()
         self.infra: dict[str, int] = defaultdict(int)
+        self.beyond_peer: list[str] = []  # tasks of passing samples that are slower than EvalPlus allows
 
     def add(self, task_id: str, checked: Checked) -> None:
         """Count one verdict. `infra` is no verdict: such a sample counts in no score."""
@@ -83,6 +84,8 @@ class Scores:
         self.samples[task_id] += 1
         self.base[task_id] += checked.passed_base
         self.both[task_id] += checked.passed
+        if checked.beyond_peer:
+            self.beyond_peer.append(task_id)
 
     def summary(self) -> list[str]:
         """Lines that say pass@k, over how many tasks, and what is not in it."""
@@ -97,6 +100,12 @@ class Scores:
                 )
                 figures = f"{base:.1f} base, {both:.1f} base and plus" if bench.has_plus else f"{base:.1f}"
                 lines.append(f"{bench.name} pass@{k} {figures}{self._over(tasks)}")
+        if self.beyond_peer:
+            named = ", ".join(self.beyond_peer[:5]) + (", ..." if len(self.beyond_peer) > 5 else "")
+            lines.append(
+                f"{len(self.beyond_peer)} samples pass that EvalPlus's time limits would fail ({named}); "
+                "--limits evalplus judges by those"
+            )
         if self.infra:
             lines.append(
                 f"{sum(self.infra.values())} samples without a verdict (the sandbox failed, not they), in no score: "

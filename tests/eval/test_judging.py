@@ -165,3 +165,34 @@ def test_a_file_that_is_no_benchmark_is_named(tmp_path, line, message):
     with pytest.raises(InputError, match=message) as raised:
         load("humaneval+", str(path))
     assert str(path) in str(raised.value)
+
+
+SLEEPY = {"task_id": "HumanEval/0", "solution": "import time\ndef add_one(x):\n    time.sleep(1.4)\n    return x + 1\n"}
+
+
+def test_what_evalplus_would_stop_for_its_time_is_counted(small):
+    from fgit_cli.executor import Executor
+
+    with Executor(workers=1) as executor:
+        out, scores, _ = judged(small, [SLEEPY, RIGHT], executor)
+    assert [(r["base"], r["plus"]) for r, _ in out] == [("pass", "pass")] * 2
+    assert scores.beyond_peer == ["HumanEval/0"]
+    assert "1 samples pass that EvalPlus's time limits would fail (HumanEval/0)" in "\n".join(scores.summary())
+
+
+def test_evalplus_limits_stop_it(small, fgit):
+    ran = fgit("eval", "--data", small, "--limits", "evalplus", stdin=json.dumps(SLEEPY) + "\n" + json.dumps(RIGHT))
+    assert ran.code == 0, ran.err
+    slow, right = map(json.loads, ran.out.splitlines())
+    assert (slow["base"], right["base"]) == ("timeout", "pass")
+    assert slow["made"]["limits"] == "evalplus"
+    assert "would fail" not in ran.err
+
+
+def test_limits_are_those_of_evalplus():
+    from fgit_cli.benches.evalplus import LIMITS
+
+    assert LIMITS["evalplus"].each((0.1, 0.5)) == (1.0, 2.0)
+    assert LIMITS["evalplus"].total((0.1, 0.5)) == 4.0
+    assert LIMITS["evalplus"].total((20.0,)) == 61.0
+    assert LIMITS["fgit"].each((0.1, 2.0)) == (4.0, 8.0)
