@@ -109,7 +109,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 Example(store[i], reference=float(reference[i, int(place < as_whole)]), whole=place < as_whole)
                 for place, i in enumerate(chosen)
             ]
-            totals = Totals.of(examples)
+            totals = Totals.of(examples, options.normalise)
             passes = plan_passes(examples, objective, layout.name, options.token_budget, ranks, layout.alone)[rank]
             for group in optimizer.param_groups:
                 group["lr"] = rate(number)

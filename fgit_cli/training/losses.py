@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fgit_cli.training.objective import Objective
+from fgit_cli.training.objective import Normalise, Objective
 from fgit_cli.training.pairs import Example
 
 if TYPE_CHECKING:
@@ -115,10 +115,16 @@ class Totals:
 
     tokens: int
     pairs: int
+    normalise: Normalise = "tokens"
+
+    @property
+    def divisor(self) -> int:
+        """What sums over tokens are divided by: the tokens, or the pairs (FGit, equation 1, 1 / N)."""
+        return self.pairs if self.normalise == "pairs" else self.tokens
 
     @classmethod
-    def of(cls, examples: list[Example]) -> "Totals":
-        return cls(sum(len(e.pair.correct_ids) for e in examples), len(examples))
+    def of(cls, examples: list[Example], normalise: Normalise = "tokens") -> "Totals":
+        return cls(sum(len(e.pair.correct_ids) for e in examples), len(examples), normalise)
 
 
 Loss = Callable[[Objective, Batch, Totals], "Tensor"]
@@ -233,19 +239,19 @@ def loss(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
     """
     name, correct = objective.name, batch.correct
     if name == "sft":
-        return nll(correct) / totals.tokens
+        return nll(correct) / totals.divisor
     if name == "fixed":
-        return nll(correct, fixed_weights(batch, objective.fixed_weight)) / totals.tokens
+        return nll(correct, fixed_weights(batch, objective.fixed_weight)) / totals.divisor
     if name == "dft":
-        return nll(correct, dft_weights(batch)) / totals.tokens
+        return nll(correct, dft_weights(batch)) / totals.divisor
     if name == "fork":
         parting = objective.fork_weight * fork(objective, batch.forks) / totals.pairs
         if objective.rest == "none":
             return parting
-        return parting + nll(correct, dft_weights(batch) if objective.rest == "dft" else 1.0) / totals.tokens
+        return parting + nll(correct, dft_weights(batch) if objective.rest == "dft" else 1.0) / totals.divisor
     if objective.dynamic:
-        return nll(correct, dynamic_weights(objective, batch)) / totals.tokens
+        return nll(correct, dynamic_weights(objective, batch)) / totals.divisor
     preference = dpo(margins(batch), batch.reference, objective.beta) / totals.pairs
     if name in ("rpo", "target-rpo"):
-        return preference + objective.rpo_alpha * nll(correct) / totals.tokens
+        return preference + objective.rpo_alpha * nll(correct) / totals.divisor
     return preference

@@ -7,6 +7,7 @@ ObjectiveName = Literal["fgit", "signed", "sft", "fixed", "dft", "fork", "dpo", 
 ForkLoss = Literal["preference", "cross-entropy"]
 Forks = Literal["first", "all"]
 Rest = Literal["none", "sft", "dft"]
+Normalise = Literal["tokens", "pairs"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fgit_cli.options import Common, argument, option
-from fgit_cli.training.objective import ForkLoss, Forks, Objective, ObjectiveName, Rest
+from fgit_cli.training.objective import ForkLoss, Forks, Normalise, Objective, ObjectiveName, Rest
 
 Attention = Literal["auto", "sdpa", "varlen", "eager", "flash_attention_2", "flex_attention"]
 
@@ -136,6 +136,12 @@ class Options(Common):
     )
 
     # Optimisation
+    normalise: Normalise = option(
+        "tokens",
+        "What the sum over a step's tokens is divided by: its correct-response tokens, so that each weighs the same; "
+        "or its pairs.",
+        source="pairs: FGit, equation 1; tokens: our choice, as transformers",
+    )
     learning_rate: float = option(5e-6, "Peak learning rate of AdamW.", source=FGIT, minimum=0)
     num_train_epochs: float = option(1.0, "Passes over the data; a fraction is allowed.", source=FGIT, minimum=0)
     max_steps: int = option(
