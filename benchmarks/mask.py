@@ -161,11 +161,15 @@ class Ours:
         self.options = Options
 
     def run(self, source: str, target: str) -> None:
-        from fgit_cli.commands.mask import heart, job_reader
+        from fgit_cli.stages.diff import read_pair
+        from fgit_cli.stages.mask import mask, read_job
         from fgit_cli.stages.running import run_filter
 
+        def prepare(record: Any) -> Any:
+            return read_job(read_pair(record, {}, False), self.masker.settings, ())
+
         options = self.options(files=[source], output=target, quiet=True)
-        run_filter("mask", options, job_reader(options), lambda i, t: heart(i, t, self.masker, 1, options.files))
+        run_filter("mask", options, prepare, lambda i, t: mask(i, t, self.masker, 1, options.files))
 
     def encode_share(self, source: str, target: str) -> float:
         """The share of a run's CPU time that passes inside the tokenizer's own encode."""

@@ -63,8 +63,8 @@ def sample(number, bad=False):
 
 
 STAGES = {  # command, its words, the function that has the bug, what the records are
-    "decontaminate": ("decontaminate", ["--against", "BENCH"], "commands.decontaminate.matches", record),
-    "diff": ("diff", [], "commands.diff.compared", record),
+    "decontaminate": ("decontaminate", ["--against", "BENCH"], "stages.decontaminate.matches", record),
+    "diff": ("diff", [], "stages.diff.compared", record),
     "diff, reading": ("diff", [], "core.fields.incorrect", record),
     "diff, its page": ("diff", ["--html", "p.html"], "views.data.diff_data", record),
     "select": ("select", ["--by", "edit"], "commands.select.sift", record),
@@ -131,7 +131,7 @@ def test_three_in_a_row_stop_the_run(fgit, monkeypatch, name):
 
 
 def test_strict_stops_at_the_first(fgit, monkeypatch):
-    plant(monkeypatch, "commands.diff.compared")
+    plant(monkeypatch, "stages.diff.compared")
     ran = fgit("diff", [record(n, n == 1) for n in range(4)], "--strict")
     assert ran.code == 1
     assert len(ran.out) == 1
@@ -140,7 +140,7 @@ def test_strict_stops_at_the_first(fgit, monkeypatch):
 
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), OSError(5, "broken disk")])
 def test_what_is_no_bug_is_passed_on(fgit, monkeypatch, error):
-    plant(monkeypatch, "commands.diff.compared", error)
+    plant(monkeypatch, "stages.diff.compared", error)
     try:
         code = fgit("diff", [record(0), record(1, True)]).code
     except MemoryError:
@@ -152,7 +152,7 @@ def test_what_a_library_in_rust_raises_is_a_bug_too(fgit, monkeypatch):
     class PanicException(BaseException):
         pass
 
-    plant(monkeypatch, "commands.diff.compared", PanicException("index out of bounds"))
+    plant(monkeypatch, "stages.diff.compared", PanicException("index out of bounds"))
     ran = fgit("diff", [record(0), record(1, True), record(2)])
     assert ran.code == 1
     assert len(ran.out) == 2
@@ -160,7 +160,7 @@ def test_what_a_library_in_rust_raises_is_a_bug_too(fgit, monkeypatch):
 
 
 def test_a_record_that_json_cannot_carry_is_left_out(fgit, monkeypatch):
-    import fgit_cli.commands.diff as diff
+    import fgit_cli.stages.diff as diff
 
     real = diff.compared
 

@@ -9,15 +9,15 @@ fgit diff < pairs.jsonl | fgit mask --tokenizer Qwen/Qwen2.5-Coder-7B-Instruct
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Made, to_field
+from fgit_cli.core.diff_field import Made
 from fgit_cli.core.disregard import COMMENTS, SPACE
-from fgit_cli.core.textdiff import Algorithm, Difference, Side, TooLong
-from fgit_cli.errors import InputError, UsageError
-from fgit_cli.jsonl import Record
+from fgit_cli.core.textdiff import Algorithm, Difference, Side
+from fgit_cli.errors import UsageError
 from fgit_cli.options import FilterOptions, PairFieldOptions, option
+from fgit_cli.stages.diff import Pair, diff, read_pair
 from fgit_cli.stages.running import Tally, run_filter
 
 View = Literal["auto", "json", "side-by-side", "unified"]
@@ -67,57 +67,6 @@ class Options(CompareOptions):
     html: str | None = option(None, HTML_HELP, metavar="FILE", recorded=False)
 
 
-class Pair(NamedTuple):
-    """A record and its two texts; `incorrect` is None for a record passed on unpaired."""
-
-    record: dict[str, Any]
-    correct: str
-    incorrect: str | None
-
-
-def pair_reader(options: CompareOptions) -> Callable[[Record], Pair]:
-    """What reads correct and incorrect response of a record, by the options. It raises InputError."""
-
-    def prepare(record: Record) -> Pair:
-        fields.standardise(record, **options.overrides)
-        fields.identify(record)
-        correct, incorrect = fields.response(record), fields.incorrect(record)
-        if incorrect is None and not options.keep_unpaired:
-            raise InputError(
-                f"no incorrect response; give one of the fields {', '.join(fields.INCORRECT)}, or --incorrect-field, "
-                "or pass such records on with --keep-unpaired"
-            )
-        return Pair(record, correct, incorrect)
-
-    return prepare
-
-
-def heart(pairs: Iterable[Pair], tally: Tally, made: Made) -> Iterator[dict[str, Any]]:
-    """Each record with its `diff`; without difference or too long to compare it is left out."""
-    for pair in pairs:
-        with tally.each(pair.record):
-            if compared(pair, tally, made):
-                yield pair.record
-
-
-def compared(pair: Pair, tally: Tally, made: Made) -> bool:
-    """Give the record its `diff`; False, and a reject, where it has none."""
-    record, correct, incorrect = pair
-    if incorrect is None:
-        tally.count("unpaired")
-        return True
-    try:
-        difference = made.compare(incorrect, correct)
-    except TooLong as reason:
-        tally.reject(record, str(reason))
-        return False
-    if difference.correct.empty and difference.incorrect.empty:
-        tally.reject(record, made.why_none(incorrect, correct))
-        return False
-    record["diff"] = to_field(difference, made)
-    return True
-
-
 def looked_at(
     records: Iterable[dict[str, Any]], tally: Tally, made: Made, *looks: Callable[[dict[str, Any], Difference], None]
 ) -> Iterator[dict[str, Any]]:
@@ -162,13 +111,13 @@ def run(options: Options) -> None:
         looks = [printer(options.view)] if for_people else []
         if page:
             looks.append(lambda data, _: page.add(data))
-        records = heart(pairs, tally, made)
+        records = diff(pairs, tally, made)
         for record in looked_at(records, tally, made, *looks) if looks else records:
             if for_people:
                 tally.written += 1
             else:
                 yield record
 
-    run_filter("diff", options, pair_reader(options), whole)
+    run_filter("diff", options, lambda record: read_pair(record, options.overrides, options.keep_unpaired), whole)
     if page:
         page.write()

@@ -11,20 +11,15 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
-from fgit_cli.commands.diff import HTML_HELP, NONE, CompareOptions, Pair, pair_reader
-from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Made, from_field
-from fgit_cli.core.mask_counts import MaskCounts
+from fgit_cli.commands.diff import HTML_HELP, CompareOptions
 from fgit_cli.core.masks import Granularity
-from fgit_cli.core.textdiff import Algorithm
-from fgit_cli.errors import InputError, UsageError
+from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
-from fgit_cli.stages.bugs import Bug
-from fgit_cli.stages.mask import Gaps, Job, Masked, Masker, Settings
-from fgit_cli.stages.parallel import ordered, waiting
+from fgit_cli.stages.diff import read_pair
+from fgit_cli.stages.mask import Gaps, Item, Masked, Masker, Settings, mask, read_job
 from fgit_cli.stages.running import Tally, run_filter
 
 
@@ -60,116 +55,6 @@ class Options(CompareOptions):
     workers: int | None = workers_option("Processes")
 
 
-class Item(NamedTuple):
-    """A record and its job."""
-
-    record: dict[str, Any]
-    job: Job
-
-
-def job_reader(options: Options) -> Any:
-    """What makes an item of a record, by the options. It raises InputError."""
-    read_pair = pair_reader(options)
-
-    def prepare(record: Record) -> Item:
-        _, correct, incorrect = pair = read_pair(record)
-        brought = None
-        if record.get("diff") is not None and incorrect is not None:
-            brought = from_field(record["diff"], correct, incorrect)
-            _agree(options, pair, brought[1])
-        return Item(record, Job(fields.instruction(record), correct, incorrect, brought))
-
-    return prepare
-
-
-def _agree(options: Options, pair: Pair, made: Made) -> None:
-    """Refuse an option that contradicts the difference that the record brings."""
-    for name in ("algorithm", "context", "ignore"):
-        asked, has = getattr(options.made, name), getattr(made, name)
-        if name in options.given and asked != has:
-            raise InputError(
-                f"--{name} {_said(asked)}, but field `diff` was made with {name} {_said(has)}; leave the option out, "
-                "or remove the field and `mask` compares anew"
-            )
-    if made.algorithm in get_args(Algorithm):
-        return
-    if options.gaps == "fork" or (options.granularity == "token" and options.gaps == "anchor"):
-        what = "--gaps fork finds hunks" if options.gaps == "fork" else "--granularity token finds anchors"
-        raise InputError(
-            f"field `diff.made.algorithm` is {made.algorithm!r}; {what} only for difflib, lcs and prefix-suffix; use "
-            "--gaps ignore"
-        )
-
-
-def _said(value: Any) -> Any:
-    """An option's value as it is typed."""
-    return (",".join(value) or NONE) if isinstance(value, tuple) else value
-
-
-def heart(
-    items: Iterable[Item],
-    tally: Tally,
-    masker: Masker,
-    workers: int,
-    files: list[str],
-    look: Callable[[dict[str, Any], Masked], None] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Each record with its ids and masks; what gives no pair is left out by reason. `look` sees each pair too."""
-    tokenizer, template, settings = masker.tokenizer, masker.template, masker.settings
-    by = {
-        "name": tokenizer.name,
-        "sha256": tokenizer.sha256,
-        "template": {"name": template.name, "sha256": template.sha256},
-    }
-    counts = MaskCounts()
-    for batch, results in ordered(masker, items, lambda item: item.job, workers, lambda: waiting(files)):
-        for (record, _), masked in zip(batch, results, strict=True):
-            if isinstance(masked, Bug):
-                tally.bug(record, masked)
-            elif isinstance(masked, str):
-                tally.reject(record, masked)
-            else:
-                with tally.each(record):
-                    made = masked.made or settings.made
-                    record.update(
-                        prompt_ids=masked.prompt_ids,
-                        correct_ids=masked.correct_ids,
-                        incorrect_ids=masked.incorrect_ids,
-                        correct_mask=masked.correct_mask,
-                        incorrect_mask=masked.incorrect_mask,
-                        tokenizer=by,
-                        mask={
-                            "algorithm": made.algorithm,
-                            "granularity": settings.granularity,
-                            "gaps": settings.gaps,
-                            "context": made.context,
-                            "ignore": list(made.ignore),
-                            "max_length": settings.max_length,
-                        },
-                        forks=masked.forks,
-                    )
-                    if masked.forks is None:  # training then takes the first tokens that differ
-                        del record["forks"]
-                    _count(masked, counts, tally)
-                    if look:
-                        look(record, masked)
-                    yield record
-    if counts.pairs:
-        tally.note(counts.text())
-
-
-def _count(masked: Masked, counts: MaskCounts, tally: Tally) -> None:
-    counts.add(masked.correct_ids, masked.correct_mask, masked.incorrect_ids, masked.incorrect_mask)
-    for what, so in (
-        ("anchored", masked.correct_anchors or masked.incorrect_anchors),
-        ("cut", masked.cut),
-        ("without a fork", masked.incorrect_ids and masked.forks == []),
-        ("inactive", not (any(masked.correct_mask) and any(masked.incorrect_mask))),
-    ):
-        if so:
-            tally.count(what)
-
-
 def run(options: Options) -> None:
     from fgit_cli.views.pair_page import PairPage
 
@@ -184,8 +69,8 @@ def run(options: Options) -> None:
 
     tokenizer = tokenizers.load(options.tokenizer)
     template = templates.load(options.template, tokenizer)
-    made = options.made
-    masker = Masker(tokenizer, template, Settings(made, options.granularity, options.gaps, options.max_length))
+    settings = Settings(options.made, options.granularity, options.gaps, options.max_length)
+    masker = Masker(tokenizer, template, settings)
     looks: list[Callable[[dict[str, Any]], None]] = [page.add] if page else []
     if options.explain:
         looks.append(_printer())
@@ -199,13 +84,16 @@ def run(options: Options) -> None:
             show(data)
 
     def whole(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
-        records = heart(items, tally, masker, workers, options.files, look if looks else None)
+        records = mask(items, tally, masker, workers, options.files, look if looks else None)
         if not options.explain:
             yield from records
         for _ in itertools.islice(records, options.explain):
             tally.written += 1
 
-    run_filter("mask", options, job_reader(options), whole)
+    def prepare(record: Record) -> Item:
+        return read_job(read_pair(record, options.overrides, options.keep_unpaired), settings, options.given)
+
+    run_filter("mask", options, prepare, whole)
     if page:
         page.write()
 

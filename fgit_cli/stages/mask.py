@@ -1,19 +1,29 @@
-"""Masks of a batch of pairs: prompt, tokens, difference and values brought together. What a worker process runs."""
+"""Puts the differences of each pair on the student's tokens: the inside of `fgit mask`.
+
+A `Masker` brings prompt, tokens, difference and values together, for a batch of pairs at a time and in each worker
+process; `mask` sends it the records and puts what it gives into them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from fgit_cli.core import fields
 from fgit_cli.core.align import UNALIGNED
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Made, from_field
 from fgit_cli.core.disregard import left_out
 from fgit_cli.core.forks import Fork, Tokens, forks
+from fgit_cli.core.mask_counts import MaskCounts
 from fgit_cli.core.masks import Granularity, count_changed, values
-from fgit_cli.core.textdiff import Difference, Place, TooLong, changed_in
+from fgit_cli.core.textdiff import Algorithm, Difference, Place, TooLong, changed_in
+from fgit_cli.errors import InputError
+from fgit_cli.messages import flag
 from fgit_cli.stages.bugs import Bug, bug_of
+from fgit_cli.stages.diff import Pair
+from fgit_cli.stages.parallel import ordered, waiting
+from fgit_cli.stages.running import Rejected, Tally
 
 if TYPE_CHECKING:
     from fgit_cli.engines.tokenizing.templates import Template
@@ -42,6 +52,51 @@ class Job(NamedTuple):
     diff: tuple[Difference, Made] | None
 
 
+class Item(NamedTuple):
+    """A record and its job."""
+
+    record: dict[str, Any]
+    job: Job
+
+
+def read_job(pair: Pair, settings: Settings, given: Container[str]) -> Item:
+    """The job of a pair, with the difference that its record brings.
+
+    Raises InputError for a difference that does not fit the texts, or that was made otherwise than an option says
+    that was `given`.
+    """
+    record, correct, incorrect = pair
+    brought = None
+    if record.get("diff") is not None and incorrect is not None:
+        brought = from_field(record["diff"], correct, incorrect)
+        _agree(settings, given, brought[1])
+    return Item(record, Job(fields.instruction(record), correct, incorrect, brought))
+
+
+def _agree(settings: Settings, given: Container[str], made: Made) -> None:
+    """Refuse an option that contradicts the difference that the record brings."""
+    for name in ("algorithm", "context", "ignore"):
+        asked, has = getattr(settings.made, name), getattr(made, name)
+        if name in given and asked != has:
+            raise InputError(
+                f"{flag(name)} {_said(asked)}, but field `diff` was made with {name} {_said(has)}; leave the option "
+                "out, or remove the field and `mask` compares anew"
+            )
+    if made.algorithm in get_args(Algorithm):
+        return
+    if settings.gaps == "fork" or (settings.granularity == "token" and settings.gaps == "anchor"):
+        what = "--gaps fork finds hunks" if settings.gaps == "fork" else "--granularity token finds anchors"
+        raise InputError(
+            f"field `diff.made.algorithm` is {made.algorithm!r}; {what} only for difflib, lcs and prefix-suffix; use "
+            "--gaps ignore"
+        )
+
+
+def _said(value: Any) -> Any:
+    """An option's value as it is typed."""
+    return (",".join(value) or "none") if isinstance(value, tuple) else value
+
+
 class Masked(NamedTuple):
     """What a worker found. `cut` counts cut sides; anchors are numbers of tokens; `forks` is None where unknown."""
 
@@ -64,7 +119,7 @@ class Masker:
     def __init__(self, tokenizer: Tokenizer, template: Template, settings: Settings) -> None:
         self.tokenizer, self.template, self.settings = tokenizer, template, settings
 
-    def __call__(self, jobs: list[Job]) -> list[Masked | str | Bug]:
+    def __call__(self, jobs: list[Job]) -> list[Masked | Rejected | Bug]:
         """For each job what it gives, the reason to leave it out, or the bug that it met."""
         try:
             return list(self._masked(jobs))
@@ -72,7 +127,7 @@ class Masker:
             bug = bug_of(error)
         return [bug] if len(jobs) == 1 else [found for job in jobs for found in self([job])]
 
-    def _masked(self, jobs: list[Job]) -> list[Masked | str]:
+    def _masked(self, jobs: list[Job]) -> list[Masked | Rejected]:
         from fgit_cli.engines.tokenizing.templates import Refused
 
         prompts: list[Any] = []
@@ -80,43 +135,43 @@ class Masker:
             try:
                 prompts.append(self.template.prompt(job.instruction))
             except Refused as reason:
-                prompts.append(str(reason))
-        good = [p for p in prompts if not isinstance(p, str)]
+                prompts.append(Rejected(str(reason)))
+        good = [p for p in prompts if not isinstance(p, Rejected)]
         prompt_ids = iter(self.tokenizer.encode_prompts([p.pieces for p in good]))
         encoded = self.tokenizer.encode_pairs([(job.correct, job.incorrect) for job in jobs])
-        out: list[Masked | str] = []
+        out: list[Masked | Rejected] = []
         for job, prompt, (correct, incorrect) in zip(jobs, prompts, encoded, strict=True):
-            if isinstance(prompt, str):
+            if isinstance(prompt, Rejected):
                 out.append(prompt)
                 continue
             asked = next(prompt_ids)
             if asked is None:
-                out.append(CONTROL)
+                out.append(Rejected(CONTROL))
                 continue
             try:
                 out.append(self._pair(job, prompt.before + asked, correct, incorrect, prompt.end))
             except TooLong as reason:
-                out.append(str(reason))
+                out.append(Rejected(str(reason)))
         return out
 
     def _pair(
         self, job: Job, prompt_ids: list[int], correct: Encoded, incorrect: Encoded | None, end: int
-    ) -> Masked | str:
+    ) -> Masked | Rejected:
         room = self.settings.max_length - len(prompt_ids)
         if room < 1:
-            return "prompt too long"
+            return Rejected("prompt too long")
         if correct.spans is None or (incorrect and incorrect.spans is None):
-            return UNALIGNED
+            return Rejected(UNALIGNED)
         correct_ids = [*correct.ids, end]
         cut = int(len(correct_ids) > room)
         if job.incorrect is None or incorrect is None or incorrect.spans is None:
             blank = [0] * min(len(correct_ids), room)
             return Masked(prompt_ids, correct_ids[:room], [], blank, [], None, cut, [], [], [], end)
         if job.correct == job.incorrect:
-            return "no difference"
+            return Rejected("no difference")
         difference, made = job.diff or (self.settings.made.compare(job.incorrect, job.correct), self.settings.made)
         if difference.correct.empty and difference.incorrect.empty:
-            return made.why_none(job.incorrect, job.correct)
+            return Rejected(made.why_none(job.incorrect, job.correct))
         correct_gaps, incorrect_gaps = self._gaps(job, difference, made)
         kind = self.settings.granularity
         correct_mask, correct_anchors = values(job.correct, correct.spans, difference.correct, kind, correct_gaps)
@@ -135,7 +190,7 @@ class Masker:
                 count_changed(correct_mask, j, kind)
                 count_changed(incorrect_mask, i, kind)
         if not any(correct_mask[:room]):
-            return "no mark left on the correct side"
+            return Rejected("no mark left on the correct side")
         cut += len(incorrect_ids) > room
         return Masked(
             prompt_ids, correct_ids[:room], incorrect_ids[:room], correct_mask[:room], incorrect_mask[:room], made, cut,
@@ -160,3 +215,70 @@ def one_sided(difference: Difference, places: Sequence[Place], parted: Sequence[
         replaced = all(start < end for start, end in place)
         if fork and replaced and not all(changed_in(difference, place)):
             yield fork
+
+
+def mask(
+    items: Iterable[Item],
+    tally: Tally,
+    masker: Masker,
+    workers: int,
+    files: list[str],
+    look: Callable[[dict[str, Any], Masked], None] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Each record with its ids and masks; what gives no pair is left out by reason. `look` sees each pair too."""
+    counts = MaskCounts()
+    for batch, results in ordered(masker, items, lambda item: item.job, workers, lambda: waiting(files)):
+        for (record, _), masked in zip(batch, results, strict=True):
+            if isinstance(masked, Bug):
+                tally.bug(record, masked)
+            elif isinstance(masked, Rejected):
+                tally.reject(record, *masked)
+            else:
+                with tally.each(record):
+                    record.pop("forks", None)  # an earlier run's
+                    record |= added(masked, masker)
+                    _count(masked, counts, tally)
+                    if look:
+                        look(record, masked)
+                    yield record
+    if counts.pairs:
+        tally.note(counts.text())
+
+
+def added(masked: Masked, masker: Masker) -> dict[str, Any]:
+    """The fields that a record gets. Without `forks` training takes the first tokens that differ."""
+    tokenizer, template, settings = masker.tokenizer, masker.template, masker.settings
+    made = masked.made or settings.made
+    fields_ = {
+        "prompt_ids": masked.prompt_ids,
+        "correct_ids": masked.correct_ids,
+        "incorrect_ids": masked.incorrect_ids,
+        "correct_mask": masked.correct_mask,
+        "incorrect_mask": masked.incorrect_mask,
+        "tokenizer": {
+            "name": tokenizer.name,
+            "sha256": tokenizer.sha256,
+            "template": {"name": template.name, "sha256": template.sha256},
+        },
+        "mask": {
+            "algorithm": made.algorithm,
+            "granularity": settings.granularity,
+            "gaps": settings.gaps,
+            "context": made.context,
+            "ignore": list(made.ignore),
+            "max_length": settings.max_length,
+        },
+    }
+    return fields_ if masked.forks is None else {**fields_, "forks": masked.forks}
+
+
+def _count(masked: Masked, counts: MaskCounts, tally: Tally) -> None:
+    counts.add(masked.correct_ids, masked.correct_mask, masked.incorrect_ids, masked.incorrect_mask)
+    for what, so in (
+        ("anchored", masked.correct_anchors or masked.incorrect_anchors),
+        ("cut", masked.cut),
+        ("without a fork", masked.incorrect_ids and masked.forks == []),
+        ("inactive", not (any(masked.correct_mask) and any(masked.incorrect_mask))),
+    ):
+        if so:
+            tally.count(what)

@@ -1,8 +1,8 @@
-"""What surrounds a filter's heart: records in, in order; records out; what is left out, counted by reason and kept.
+"""Runs a stage: records go in and come out in order; what is left out is counted by reason and kept.
 
-A heart is a generator `heart(items, tally)`: it takes what `prepare` made of each record and yields whole output
-records, and calls `tally.reject` for those it leaves out. It may read ahead: a line that cannot be used ends its
-input, and is raised only after everything before it is out.
+The inside of a filter is its stage generator, `stage(items, tally)`. It takes what `prepare` made of each record,
+yields whole output records, and calls `tally.reject` for those that it leaves out. It may read ahead: a line that
+cannot be used ends its input, and is raised only after everything before it is out.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fgit_cli import jsonl, messages
 from fgit_cli.errors import AnswerIsNo, InputError, UsageError
@@ -21,8 +21,16 @@ from fgit_cli.stages.bugs import Bug, bug_of
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
 IN_A_ROW = 3  # unexpected errors on records that follow each other stop a run
 PROGRESS_SECONDS = 10.0  # between plain lines of progress; a terminal's bar is redrawn ten times a second
+
+
+class Rejected(NamedTuple):
+    """Why a record is left out. `reason` is the same for all of a kind, so that it can be counted."""
+
+    reason: str
+    detail: str = ""
 
 
 class Tally:
@@ -224,7 +232,7 @@ def run_filter(
     command: str,
     options: FilterOptions,
     prepare: Callable[[Record], Item],
-    heart: Callable[[Iterable[Item], Tally], Iterator[dict[str, Any]]],
+    stage: Callable[[Iterable[Item], Tally], Iterator[dict[str, Any]]],
 ) -> Tally:
     """Run one filter from its input to its output and say on stderr what happened.
 
@@ -237,7 +245,7 @@ def run_filter(
     writer = jsonl.Writer(options.output)
     whole = False
     try:
-        for record in heart(source, tally):
+        for record in stage(source, tally):
             try:
                 writer.write(record)
             except (ValueError, TypeError, RecursionError) as error:

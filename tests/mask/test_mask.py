@@ -13,6 +13,7 @@ from fgit_cli.core.diff_field import Made
 from fgit_cli.core.fields import Instruction
 from fgit_cli.engines.tokenizing import templates
 from fgit_cli.stages.mask import Job, Masked, Masker, Settings
+from fgit_cli.stages.running import Rejected
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 CODE = st.lists(
@@ -32,7 +33,9 @@ def masker(tokenizer, granularity="hybrid", gaps="anchor", max_length=1024, **ma
 
 
 def one(masker_, correct, incorrect, diff=None):
-    return masker_([Job(ASK, correct, incorrect, diff)])[0]
+    """What the pair gives, or the reason why it is left out."""
+    found = masker_([Job(ASK, correct, incorrect, diff)])[0]
+    return found.reason if isinstance(found, Rejected) else found
 
 
 def plain_reading(correct, incorrect, granularity, gaps, space):

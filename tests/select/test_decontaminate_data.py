@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from fgit_cli.commands.decontaminate import Options, decontaminate, prepare, read_problems
+from fgit_cli.commands.decontaminate import Options
 from fgit_cli.core.overlap import Index
+from fgit_cli.stages.decontaminate import decontaminate, prepare, read_problems
 from fgit_cli.stages.running import Tally
 
 BENCHMARKS = ["HumanEvalPlus-v0.1.10", "MbppPlus-v0.2.0", "BigCodeBench-v0.1.4"]
@@ -44,9 +45,7 @@ def test_planted_rows_are_found_among_evol_rows(data, index):
                 plants.append({"id": f"{row['task_id']} {how}", "instruction": instruction, "response": response})
     options = Options(quiet=True)
     tally = Tally("decontaminate", options)
-    passed = {
-        record["id"] for record in decontaminate((prepare(dict(r), options) for r in [*evol, *plants]), tally, index)
-    }
+    passed = {record["id"] for record in decontaminate((prepare(dict(r), {}) for r in [*evol, *plants]), tally, index)}
     assert len(plants) > 120
     assert not [p["id"] for p in plants if p["id"] in passed]
     assert tally.rejects.total() - len(plants) <= 10  # of 600: stock functions such as a test for primes

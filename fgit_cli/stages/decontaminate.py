@@ -1,0 +1,93 @@
+"""Finds records that overlap with benchmarks: the inside of `fgit decontaminate`."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from fgit_cli import jsonl
+from fgit_cli.core import fences, fields
+from fgit_cli.core.languages import guess
+from fgit_cli.core.overlap import Index, Match
+from fgit_cli.core.problems import Problem, problem
+from fgit_cli.errors import InputError
+from fgit_cli.stages.running import Tally, prepared
+
+NAMED = 5  # matches kept with a record: the surest
+
+
+def read_problems(files: list[str]) -> Iterator[Problem]:
+    """The problems of all files. Raises InputError, with the place, for an entry that is no known benchmark's."""
+    for name in files:
+        found = 0
+        for place, row in _rows(name):
+            try:
+                yield problem(row, found)
+            except InputError as error:
+                error.place = error.place or place
+                raise
+            found += 1
+        if not found:
+            raise InputError("holds no problems", name)
+
+
+def _rows(name: str) -> Iterator[tuple[str, Any]]:
+    """Place and value of each line, or of each entry of a JSON array.
+
+    Read by the standard library: benchmarks' own files hold Infinity and NaN (MBPP+ does), which records may not.
+    """
+    with jsonl.open_input(name) as stream:
+        try:
+            first = stream.readline()
+            if first.lstrip().startswith(b"["):
+                for number, row in enumerate(json.loads(first + stream.read()), 1):
+                    yield f"{name}, entry {number}", row
+                return
+            for number, line in enumerate(itertools.chain([first], stream), 1):
+                if line.strip():
+                    yield f"{name}:{number}", json.loads(line)
+        except (ValueError, OSError, EOFError, RecursionError) as error:
+            raise InputError(f"cannot be read as JSON lines or a JSON array: {error}", name) from None
+
+
+def prepare(record: dict[str, Any], named: Mapping[str, str | None]) -> dict[str, Any]:
+    """The record with its standard fields; `named` are the fields that the user named."""
+    fields.standardise(record, **named)
+    fields.identify(record)
+    fields.response(record)
+    return record
+
+
+def matches(record: dict[str, Any], index: Index) -> list[Match]:
+    """What the record's instruction and correct response, prose and code, overlap with."""
+    response = fields.response(record)
+    codes = [
+        response[b.start : b.end]
+        for b in fences.blocks(response)
+        if guess(response[b.start : b.end], b.language) == "python"
+    ]
+    return index.matches(f"{fields.instruction(record).text}\n{response}", codes)
+
+
+def decontaminate(records: Iterable[dict[str, Any]], tally: Tally, index: Index) -> Iterator[dict[str, Any]]:
+    """The records without a match."""
+    for record, found in prepared(records, tally, lambda record: record, lambda record: matches(record, index)):
+        if not found:
+            yield record
+            continue
+        place = getattr(record, "place", "")
+        tally.note(f"{place} ({record['id']}): {describe(found[0])}{_more(len(found) - 1)}")
+        named = [dataclasses.asdict(match) for match in found[:NAMED]]
+        tally.reject({**record, "matched": named}, f"overlapping with {found[0].benchmark}")
+
+
+def describe(match: Match) -> str:
+    """One match in words."""
+    share = "" if match.share == 1 else f", {match.share:.0%} of it"
+    task = match.task if "/" in match.task else f"{match.benchmark} {match.task}"
+    return f"{task}, {match.part} by {match.by}{share}"
+
+
+def _more(count: int) -> str:
+    return f", and {count} more" if count else ""

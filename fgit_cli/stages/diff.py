@@ -1,0 +1,60 @@
+"""Compares the two responses of each record by lines and characters: the inside of `fgit diff`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from fgit_cli.core import fields
+from fgit_cli.core.diff_field import Made, to_field
+from fgit_cli.core.textdiff import TooLong
+from fgit_cli.errors import InputError
+from fgit_cli.stages.running import Tally
+
+
+class Pair(NamedTuple):
+    """A record and its two texts; `incorrect` is None for a record passed on unpaired."""
+
+    record: dict[str, Any]
+    correct: str
+    incorrect: str | None
+
+
+def read_pair(record: dict[str, Any], named: Mapping[str, str | None], keep_unpaired: bool) -> Pair:
+    """Correct and incorrect response of a record; `named` are the fields that the user named.
+
+    Raises InputError for a record without an incorrect response, unless `keep_unpaired` passes it on.
+    """
+    fields.standardise(record, **named)
+    fields.identify(record)
+    correct, incorrect = fields.response(record), fields.incorrect(record)
+    if incorrect is None and not keep_unpaired:
+        raise InputError(
+            f"no incorrect response; give one of the fields {', '.join(fields.INCORRECT)}, or --incorrect-field, "
+            "or pass such records on with --keep-unpaired"
+        )
+    return Pair(record, correct, incorrect)
+
+
+def diff(pairs: Iterable[Pair], tally: Tally, made: Made) -> Iterator[dict[str, Any]]:
+    """Each record with its `diff`; one without difference or too long to compare is left out."""
+    for pair in pairs:
+        with tally.each(pair.record):
+            if compared(pair, tally, made):
+                yield pair.record
+
+
+def compared(pair: Pair, tally: Tally, made: Made) -> bool:
+    """Give the record its `diff`; False, and a reject, where it has none."""
+    record, correct, incorrect = pair
+    if incorrect is None:
+        tally.count("unpaired")
+        return True
+    try:
+        difference = made.compare(incorrect, correct)
+    except TooLong as reason:
+        tally.reject(record, str(reason))
+        return False
+    if difference.correct.empty and difference.incorrect.empty:
+        tally.reject(record, made.why_none(incorrect, correct))
+        return False
+    record["diff"] = to_field(difference, made)
+    return True
