@@ -1,4 +1,4 @@
-"""The heart of `fgit eval`: samples in, a verdict for each out, in input order, several at work at once."""
+"""Judges samples by a benchmark, several at once, in input order: the inside of `fgit eval`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from fgit_cli.benches.extract import Extractor
 from fgit_cli.core.passk import mean_pass_at_k
 from fgit_cli.errors import InputError
 from fgit_cli.stages.bugs import Bug, or_bug
-from fgit_cli.stages.running import Tally
+from fgit_cli.stages.running import Rejected, Tally
 
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
@@ -26,6 +26,10 @@ class Sample:
     task: Task | None
     index: int
     solution: str
+
+    @property
+    def task_id(self) -> str:
+        return self.task.task_id if self.task else ""
 
 
 class Samples:
@@ -127,29 +131,37 @@ def judge(
 
     Holds at most AHEAD samples a worker at a time.
     """
+    for sample, found in checked(samples, bench, executor):
+        if isinstance(found, Rejected):
+            tally.reject(sample.record, found.reason)
+        elif isinstance(found, Bug):
+            tally.bug(sample.record, found)
+        else:
+            scores.add(sample.task_id, found)
+            yield result(sample, bench, found), found
+
+
+def checked(
+    samples: Iterable[Sample], bench: Bench, executor: "Executor"
+) -> Iterator[tuple[Sample, Checked | Rejected | Bug]]:
+    """Each sample with its verdict, the reason why it is not judged, or the bug that it met."""
 
     @or_bug
-    def verdict(sample: Sample) -> Checked | None:
-        if sample.task is None or sample.task.task_id in bench.unusable:
-            return None
+    def verdict(sample: Sample) -> Checked | Rejected:
+        if sample.task is None:
+            return Rejected("unknown task")
+        if sample.task.task_id in bench.unusable:
+            return Rejected(bench.unusable[sample.task.task_id])
         return bench.check(sample.task, sample.solution, executor)
 
-    def check(sample: Sample) -> tuple[Sample, Checked | Bug | None]:
+    def check(sample: Sample) -> tuple[Sample, Checked | Rejected | Bug]:
         return sample, verdict(sample)
 
-    for sample, checked in executor.imap(check, samples, AHEAD):
-        if sample.task is None:
-            tally.reject(sample.record, "unknown task")
-        elif checked is None:
-            tally.reject(sample.record, bench.unusable[sample.task.task_id])
-        elif isinstance(checked, Bug):
-            tally.bug(sample.record, checked)
-        else:
-            scores.add(sample.task.task_id, checked)
-            yield _record(sample, bench, checked), checked
+    return executor.imap(check, samples, AHEAD)
 
 
-def _record(sample: Sample, bench: Bench, checked: Checked) -> dict[str, Any]:
+def result(sample: Sample, bench: Bench, checked: Checked) -> dict[str, Any]:
+    """The record that `fgit eval` writes of a sample that was judged."""
     return {
         **sample.record,
         "bench": bench.name,

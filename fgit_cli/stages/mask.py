@@ -269,7 +269,7 @@ def added(masked: Masked, masker: Masker) -> dict[str, Any]:
             "max_length": settings.max_length,
         },
     }
-    return fields_ if masked.forks is None else {**fields_, "forks": masked.forks}
+    return fields_ if masked.forks is None else {**fields_, "forks": [list(fork) for fork in masked.forks]}
 
 
 def _count(masked: Masked, counts: MaskCounts, tally: Tally) -> None:
