@@ -15,7 +15,7 @@ import socket
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fgit_cli import install
 from fgit_cli.errors import InputError, MissingExtra, UsageError
@@ -124,12 +124,15 @@ def _finished(options: Options) -> bool:
     if options.overwrite_output_dir:
         checkpoints.remove_run(folder)
         return False
-    done, begun = (folder / "run.json").exists(), checkpoints.last(folder)
+    done, begun = (folder / "run.json").exists(), next(iter(checkpoints.steps_first(folder)), None)
     if options.resume and done:
-        made = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        checkpoints.check_same(f"--resume: {folder} holds a run", made["options"], resolved(options))
-        runlog.say(f"{folder} holds the finished run; nothing to do")
-        return True
+        made, damage = _as_finished(folder)
+        if made:
+            checkpoints.check_same(f"--resume: {folder} holds a run", made["options"], resolved(options))
+        if not damage:
+            runlog.say(f"{folder} holds the finished run; nothing to do")
+            return True
+        runlog.say(f"{folder} holds a finished run that is damaged ({damage}); its last steps are done again")
     if (done or begun) and not options.resume:
         what = "a finished run" if done else f"an unfinished run ({begun})"
         more = "" if done else "--resume goes on with it, "
@@ -137,6 +140,18 @@ def _finished(options: Options) -> bool:
             f"--output-dir {folder} holds {what}; {more}--overwrite-output-dir starts anew, or choose another"
         )
     return False
+
+
+def _as_finished(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """The record of the finished run, None where it cannot be read; and what is wrong with it or with its model."""
+    from fgit_cli.training import manifest
+
+    try:
+        made: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        files, _ = made["files"], made["options"]
+        return made, manifest.missing(folder, files) or manifest.altered(folder, files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, "run.json cannot be read"
 
 
 def _prepare(options: Options, job: Path) -> None:

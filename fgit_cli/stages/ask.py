@@ -25,7 +25,7 @@ from fgit_cli.engines.generation.store import Durable, Store, identity
 from fgit_cli.engines.workdir import open_workdir
 from fgit_cli.errors import EngineError
 from fgit_cli.jsonl import write_text_whole
-from fgit_cli.messages import note
+from fgit_cli.messages import note, say
 from fgit_cli.options import FilterOptions, option, resolved
 from fgit_cli.stages.running import Progress, Tally
 
@@ -122,7 +122,7 @@ def ask(options: AskOptions, bench: Bench, folder: Path) -> Iterator[dict[str, A
     for prompts on which the engine failed: they are asked for again.
     """
     with (
-        contextlib.closing(Store(folder)) as store,
+        contextlib.closing(Store(folder, partial(say, "eval"))) as store,
         open_engine(options, folder, partial(note, "eval", options), as_tuned=True) as engine,
     ):
         questions = Questions(options, bench, is_chat(options, engine))

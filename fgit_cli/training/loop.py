@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fgit_cli.training import checkpoints, order, schedule
+from fgit_cli.training import checkpoints, order, runlog, schedule
 from fgit_cli.training.card import run_record, write_card, write_run
 from fgit_cli.training.checks import model_name
 from fgit_cli.training.data import PairStore
@@ -18,6 +18,7 @@ from fgit_cli.training.failures import NotANumber, check_room, explained, parame
 from fgit_cli.training.losses import Loss
 from fgit_cli.training.losses import loss as objective_loss
 from fgit_cli.training.machines import describe, peak_memory
+from fgit_cli.training.manifest import described
 from fgit_cli.training.metrics import summary
 from fgit_cli.training.model import load_model, make_optimizer
 from fgit_cli.training.options import Options
@@ -25,7 +26,7 @@ from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
 from fgit_cli.training.reference import reference_of
 from fgit_cli.training.runlog import RunLog
-from fgit_cli.training.saving import CHAT_TEMPLATE, save_chat_template, save_model
+from fgit_cli.training.saving import CHAT_TEMPLATE, model_files, save_chat_template, save_model
 from fgit_cli.training.step import Totals, confirm, prepare, step
 from fgit_cli.training.sums import Sums
 from fgit_cli.training.support import without_dropout
@@ -53,7 +54,9 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     name = model_name(options.model, store.about["tokenizer"])
     steps = order.count_steps(len(store), options.global_batch_size, options.num_train_epochs, options.max_steps)
     identity = checkpoints.identity(options, name, store, accelerator)
-    checkpoint = checkpoints.last(folder) if options.resume else None
+    checkpoint, damaged = checkpoints.newest_whole(folder, accelerator) if options.resume else (None, [])
+    if damaged and accelerator.is_main_process:
+        runlog.say(f"{'; '.join(damaged)}: going on from {checkpoint or 'the start'}")
     if checkpoint:
         checkpoints.check_same_run(checkpoint, identity)
 
@@ -164,6 +167,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 save_chat_template(job / CHAT_TEMPLATE, folder)
             run = run_record(options, store, machine, {"name": name, "revision": source.revision})
             run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}
+            run["files"] = described(folder, model_files(folder))
             write_card(folder, run)
             write_run(folder, run)
     if options.report_to:

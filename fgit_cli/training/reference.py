@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fgit_cli.training.data import PairStore
+from fgit_cli.training.on_main import on_main
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
@@ -31,17 +32,29 @@ def reference_of(
     """
     if not options.made_objective.preference:
         return np.zeros((len(store), 2))
-    cache = Path(options.output_dir) / f"reference-{_key(options, name, store)}.npy"
-    if not cache.exists():
+    cache = Path(options.output_dir) / f"reference-{_key(options, name, store)}.npz"
+    kept = on_main(accelerator, lambda: _kept(cache, len(store)))
+    if kept is None:
         columns = [_margins(options, model, store, layout, accelerator, whole=False)]
         both = options.hybrid_fraction > 0
         columns.append(_margins(options, model, store, layout, accelerator, whole=True) if both else columns[0])
+        kept = np.stack(columns, axis=1)
         if accelerator.is_main_process:
-            partial = cache.with_suffix(".partial.npy")
-            np.save(partial, np.stack(columns, axis=1))
+            partial = cache.with_suffix(".partial.npz")
+            np.savez(partial, margins=kept)
             os.replace(partial, cache)
         accelerator.wait_for_everyone()
-    return np.load(cache)
+    return kept
+
+
+def _kept(cache: Path, pairs: int) -> np.ndarray | None:
+    """The margins of an earlier run; None where there are none, or the file (which has a checksum) is damaged."""
+    try:
+        with np.load(cache) as file:
+            margins: np.ndarray = file["margins"]
+    except Exception:  # absent; or zipfile's and numpy's errors for a damaged file are of many kinds
+        return None
+    return margins if margins.shape == (pairs, 2) else None
 
 
 def _key(options: Options, name: str, store: PairStore) -> str:

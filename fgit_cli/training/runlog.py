@@ -28,8 +28,8 @@ class RunLog:
     def _forget_after(self, step: int) -> None:
         """Take out the records of steps that a resumed run will do again."""
         if self.path.exists():
-            lines = [line for line in self.path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-            kept = [line for line in lines if step and json.loads(line)["step"] <= step]
+            lines = self.path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if step and 0 <= _step_of(line) <= step]
             partial = self.path.with_name("steps.jsonl.partial")
             partial.write_bytes(b"".join(kept))
             os.replace(partial, self.path)
@@ -66,6 +66,14 @@ class RunLog:
             self.file.close()
             if self.view:
                 self.view.clear()
+
+
+def _step_of(line: bytes) -> int:
+    """The step of a line of `steps.jsonl`; -1 for one that is not whole, as a crash may leave it."""
+    try:
+        return int(json.loads(line)["step"]) if line.endswith(b"\n") else -1
+    except (ValueError, KeyError, TypeError):
+        return -1
 
 
 class LiveView:

@@ -18,8 +18,8 @@ from fgit_cli.jsonl import write_text_whole
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.head import device_of, picked, unwrap
 from fgit_cli.training.model import Source
+from fgit_cli.training.on_main import on_main
 from fgit_cli.training.options import Options
-from fgit_cli.training.ranks import on_main
 from fgit_cli.training.support import Layout
 from fgit_cli.training.tolerance import apart
 
@@ -244,6 +244,12 @@ def _move_into(folder: Path, partial: Path) -> None:
             file.chmod(0o644)  # safetensors makes its files the owner's alone
         os.replace(file, target)
     partial.rmdir()
+
+
+def model_files(folder: Path) -> list[str]:
+    """The files without which the saved model is none: weights, the adapter's too, and configuration."""
+    files = [*_weights(folder), *folder.glob("adapter/*.safetensors"), folder / "config.json"]
+    return sorted(str(p.relative_to(folder)) for p in files)
 
 
 def _weights(folder: Path) -> Iterable[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli.errors import EngineError, UsageError
-from fgit_cli.training import checkpoints, launch, machines, schedule
+from fgit_cli.training import checkpoints, launch, machines, manifest, schedule
 from fgit_cli.training.estimate import Shape, Tokens, flops, memory
 from fgit_cli.training.failures import NotANumber, check_room, explained
 from fgit_cli.training.machines import Plan
@@ -124,6 +124,7 @@ def test_options_travel_to_the_ranks_unchanged(tmp_path):
 def test_failures_say_what_to_do_and_where_to_go_on(tmp_path, error, what):
     (tmp_path / "checkpoint-20").mkdir()
     (tmp_path / "checkpoint-20" / "state.json").write_text("{}")
+    manifest.seal(tmp_path / "checkpoint-20")
     (tmp_path / "checkpoint-100").mkdir()  # not whole
     with pytest.raises(EngineError, match=what) as told, explained(tmp_path):
         raise error
@@ -146,6 +147,7 @@ def test_the_last_whole_checkpoint_is_that_of_the_highest_step(tmp_path):
     for step in (9, 10, 100):
         (tmp_path / f"checkpoint-{step}").mkdir()
         (tmp_path / f"checkpoint-{step}" / "state.json").write_text(json.dumps({"step": step}))
+        manifest.seal(tmp_path / f"checkpoint-{step}")
     (tmp_path / "checkpoint-best").mkdir()
     (tmp_path / "checkpoint-best" / "state.json").write_text("{}")
     assert checkpoints.last(tmp_path) == tmp_path / "checkpoint-100"

@@ -140,6 +140,27 @@ def test_accelerates_own_configuration_is_taken_and_checked(alone, pairs, tmp_pa
 
 @pytest.mark.soak
 @pytest.mark.parametrize("stage", [2, 3])
+def test_a_rank_file_of_deepspeed_that_is_damaged_is_known(pairs, tmp_path, stage):
+    words = ["--global-batch-size", "8", "--max-steps", "5", "--save-steps", "2", "--save-total-limit", "2"]
+    words += ["--num-processes", "2", "--deepspeed", f"zero{stage}", "--learning-rate", "1e-2"]
+    out = tmp_path / "out"
+    ran = finish(start(pairs, out, *words))
+    assert ran.code == 0, ran.err
+    whole = weights(out)
+    (out / "run.json").unlink()
+    (file,) = (out / "checkpoint-4").rglob("*rank_1_*optim_states.pt")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    ran = finish(start(pairs, out, *words, "--resume"))
+    assert [json.loads(line)["step"] for line in ran.out.splitlines()] == [3, 4, 5], ran.err
+    (said,) = (line for line in ran.err.splitlines() if "damaged" in line)
+    assert file.name in said
+    assert all((whole[name] == tensor).all() for name, tensor in weights(out).items())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("stage", [2, 3])
 def test_a_resumed_run_of_two_ranks_under_deepspeed_is_exact(pairs, tmp_path, stage):
     words = ["--global-batch-size", "8", "--max-steps", "4", "--save-steps", "2", "--learning-rate", "1e-2"]
     words += ["--num-processes", "2", "--deepspeed", f"zero{stage}"]

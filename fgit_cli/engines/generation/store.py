@@ -4,44 +4,80 @@ Survives `kill -9` at any moment: an answer is committed before it counts. (The 
 "normal" level: a power cut may lose the last few answers, which are then asked for again.)
 """
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
+import itertools
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.engines.generation import Answer, Completion, Engine, Request, Sampling
+from fgit_cli import messages
+from fgit_cli.engines.generation import Answer, Completion, Engine, Request, Sampling, rescue
 from fgit_cli.errors import EngineError
 
+COLUMNS = ("key", "text", "finish_reason", "prompt_tokens", "completion_tokens")
 WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.json", "*.jinja")  # of a folder, by which a model is told apart
 
 
 class Store:
     """Completions by what made them: model, prompt, every field of the sampling with its seed, index of the answer."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, say: Callable[[str], None] | None = None) -> None:
+        """`say` is told of a damaged store, of which all that can be read is kept."""
         self.path = folder / "answers.sqlite"
         self._lock = threading.Lock()  # an engine's own thread writes, the filter's reads
+        self._say = say or functools.partial(messages.say, None)
+        self._open()
+
+    def _open(self, again: bool = True) -> None:
         try:
             self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=60, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, text TEXT NOT NULL, finish_reason TEXT,"
-                " prompt_tokens INTEGER, completion_tokens INTEGER) WITHOUT ROWID"
+                f"CREATE TABLE IF NOT EXISTS answers ({COLUMNS[0]} BLOB PRIMARY KEY, {COLUMNS[1]} TEXT NOT NULL,"
+                f" {COLUMNS[2]} TEXT, {COLUMNS[3]} INTEGER, {COLUMNS[4]} INTEGER) WITHOUT ROWID"
             )
         except sqlite3.Error as error:
-            raise EngineError(f"{self.path}: {error}; remove it or give another --work-dir") from None
+            if not (again and rescue.is_damage(error)):
+                raise EngineError(f"{self.path}: {error}; remove it or give another --work-dir") from None
+            self._rescue(error)
+
+    def _rescue(self, error: sqlite3.Error) -> None:
+        """Put the damaged file aside and all of its answers that can be read into a new one."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        try:
+            aside = rescue.set_aside(self.path)
+        except OSError as problem:
+            raise EngineError(f"{self.path}: {error}; it cannot be put aside: {problem.strerror}") from None
+        self._open(again=False)
+        kept = 0
+        rows = filter(None, map(_whole, rescue.readable(aside, COLUMNS, "answers")))
+        while part := list(itertools.islice(rows, 1000)):
+            self._write(part)
+            kept += len(part)
+        self._say(f"{self.path} was damaged ({error}); {kept} answers could be read and are kept, it lies in {aside}")
 
     def get(self, key: bytes) -> Completion | None:
+        """The answer under the key; None where there is none that can be read."""
+        query = f"SELECT {', '.join(COLUMNS)} FROM answers WHERE key = ?"
         with self._lock:
-            row = self._db.execute(
-                "SELECT text, finish_reason, prompt_tokens, completion_tokens FROM answers WHERE key = ?", (key,)
-            ).fetchone()
-        return Completion(*row) if row else None
+            try:
+                row = self._db.execute(query, (key,)).fetchone()
+            except sqlite3.Error as error:
+                if "decode" in str(error):  # its text is damaged: it is asked for again
+                    return None
+                if not rescue.is_damage(error):
+                    raise EngineError(f"{self.path}: {error}; remove it or give another --work-dir") from None
+                self._rescue(error)
+                row = self._db.execute(query, (key,)).fetchone()
+        return Completion(*row[1:]) if row else None
 
     def known(self, request: bytes, n: int) -> list[Completion]:
         """The first answers to a request, up to `n`, as far as they are there without a gap."""
@@ -54,22 +90,47 @@ class Store:
         return made
 
     def put(self, items: Iterable[tuple[bytes, Completion]]) -> None:
+        """Keep the answers; they are on disk when this returns."""
         rows = [(k, c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens) for k, c in items]
         with self._lock:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
-                self._db.execute("COMMIT")
+                self._write(rows)
             except sqlite3.Error as error:
-                raise EngineError(f"{self.path}: {error}; nothing more can be kept safe") from None
+                if not rescue.is_damage(error):
+                    raise EngineError(f"{self.path}: {error}; nothing more can be kept safe") from None
+                self._rescue(error)
+                self._write(rows)
+
+    def _write(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         """An empty store leaves no file."""
         with self._lock:
-            empty = self._db.execute("SELECT 1 FROM answers LIMIT 1").fetchone() is None
+            try:
+                empty = self._db.execute("SELECT 1 FROM answers LIMIT 1").fetchone() is None
+            except sqlite3.Error:  # damaged: the next run says so and keeps what it can read
+                empty = False
             self._db.close()
             if empty:
                 self.path.unlink(missing_ok=True)
+
+
+def _whole(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """A row of a damaged store as the answer that it was; None where it cannot be one."""
+    key, text, finish_reason, *tokens = row
+    try:
+        text, finish_reason = text.decode(), finish_reason and finish_reason.decode()
+    except (AttributeError, UnicodeDecodeError):
+        return None
+    return (key, text, finish_reason, *tokens) if all(isinstance(n, int | None) for n in tokens) else None
 
 
 def identity(engine: Engine) -> dict[str, Any]:

@@ -58,7 +58,10 @@ def open_teacher(
     """
     drawn = sampling(options, answers, options.max_new_tokens)
     note = partial(messages.note, command, options)
-    with open_workdir(command, options, inputs) as folder, contextlib.closing(Store(folder)) as store:
+    with (
+        open_workdir(command, options, inputs) as folder,
+        contextlib.closing(Store(folder, partial(messages.say, command))) as store,
+    ):
         if batch:
             from fgit_cli.engines.generation.batch import BatchAnswers
 
