@@ -174,6 +174,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         _drop_stdout()
         return 0
+    except SystemExit as leaving:  # Click's, where the reader of a help text went away
+        if leaving.code != 1:
+            raise
+        _drop_stdout()
+        return 0
     except OSError as error:
         if error.errno not in _FULL:
             raise
@@ -191,7 +196,13 @@ def main(arguments: list[str] | None = None) -> int:
         raise
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # a disk's fault, in whatever is being written
+_FULL = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EROFS,
+)  # a disk's fault, in whatever is being written
 
 
 def _one_line(message: str) -> str:

@@ -7,9 +7,13 @@ What the script does is written in tests_inside/. Where it is run is not decided
 import ast
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from fgit_cli.core.tests_inside import pytest_ways, reading, running
+from fgit_cli.core import tests_inside
+from fgit_cli.core.tests_inside import reading
+
+_MODULES = ("reading", "pytest_ways", "running")  # of tests_inside, in the order in which they need each other
 
 ASSERT_NOTHING = "the tests assert nothing"
 DEFINE_ANEW = "the tests define anew what they should test"
@@ -47,9 +51,9 @@ def can_fail(tests: str) -> bool:
 def _program() -> str:
     """The sources of tests_inside/ as modules, and the call that runs `TESTS`."""
     sources = {}
-    for module in (reading, pytest_ways, running):
-        with open(str(module.__file__), encoding="utf-8") as source:
-            sources[module.__name__] = source.read()
+    for name in _MODULES:  # read and not imported: what they import takes long and serves the sandbox alone
+        source = Path(tests_inside.__path__[0], f"{name}.py").read_text(encoding="utf-8")
+        sources[f"{tests_inside.__name__}.{name}"] = source
     return f"""import sys, types
 for name, source in {sources!r}.items():
     module = sys.modules[name] = types.ModuleType(name)

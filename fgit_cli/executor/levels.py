@@ -88,6 +88,8 @@ def self_test(level: str, profile: Profile) -> str:
         escapes = decode(done.outputs()[0])
     except (SandboxFailed, ValueError) as error:
         return str(error)
+    except OSError as error:  # no folder for temporary files, say
+        return error.strerror or str(error)
     finally:
         worker.close()
     return f"code inside could {', '.join(escapes)}" if escapes else ""

@@ -17,6 +17,7 @@ _ETC = (
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _PLACES = ("/tmp", "/var/tmp", "/mnt", "/run")  # one must exist, to mount the new tree on
 _OLD = "/old"
+_LIKE_TMP = ("/var/tmp", "/dev/shm")  # links to /tmp inside
 _LIBRARY = linux.ATTR_RDONLY | linux.ATTR_NOSUID | linux.ATTR_NODEV
 
 
@@ -44,7 +45,7 @@ def build_and_enter(user: int) -> list[tuple[str, str]]:
     Raises OSError where a step is not permitted. /tmp and /proc are directories to be mounted on. Returns, for an
     interpreter that lies below /tmp, where else it can be seen: pairs (there, its own place).
     """
-    folders = interpreter_folders()
+    folders = _with_what_they_link_to(interpreter_folders())  # now, for absolute links lead astray in the new tree
     base = next(p for p in _PLACES if os.path.isdir(p))
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_SLAVE)
     linux.mount("tmpfs", base, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=4m")
@@ -53,10 +54,8 @@ def build_and_enter(user: int) -> list[tuple[str, str]]:
     linux.pivot_root(base, f"{base}{_OLD}")
     os.chdir("/")
     linux.mount("tmpfs", "/new", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=4m")
-    for folder in folders:
-        _show(folder)
-        if os.path.realpath(_OLD + folder) != _OLD + folder:
-            _show(os.path.realpath(_OLD + folder).removeprefix(_OLD))
+    for folder, real in folders.items():
+        _bind(_OLD + real, f"/new{inside(folder)}", _LIBRARY)
     for name in _SYSTEM:
         if os.path.islink(_OLD + name):
             os.symlink(os.readlink(_OLD + name), f"/new{name}")
@@ -65,12 +64,12 @@ def build_and_enter(user: int) -> list[tuple[str, str]]:
     _write_etc(user)
     for name in _DEVICES:
         _bind(f"{_OLD}/dev/{name}", f"/new/dev/{name}", linux.ATTR_NOSUID)
-    os.symlink("/tmp", "/new/dev/shm")
     os.symlink("/proc/self/fd", "/new/dev/fd")
-    aside = _put_aside([f for f in folders if _below(f, "/tmp")])
+    aside = _put_aside({f: real for f, real in folders.items() if _below(inside(f), "/tmp")})
     os.makedirs("/new/tmp", exist_ok=True)
-    os.mkdir("/new/var")
-    os.symlink("/tmp", "/new/var/tmp")
+    for name in _LIKE_TMP:
+        os.makedirs(f"/new{os.path.dirname(name)}", exist_ok=True)
+        os.symlink("/tmp", f"/new{name}")
     os.mkdir("/new/proc")
     linux.mount(f"{_OLD}/proc", "/new/proc", flags=linux.MS_BIND | linux.MS_REC)
     linux.restrict_mount("/new", linux.ATTR_RDONLY | linux.ATTR_NOSUID, recursive=False)
@@ -81,13 +80,27 @@ def build_and_enter(user: int) -> list[tuple[str, str]]:
     return aside
 
 
-def _put_aside(folders: list[str]) -> list[tuple[str, str]]:
+def _with_what_they_link_to(folders: list[str]) -> dict[str, str]:
+    """Each folder, and each that it really is, with the real one's path."""
+    real = {folder: os.path.realpath(folder) for folder in folders}
+    return real | {path: path for path in real.values() if not any(_below(path, f) for f in _SYSTEM)}
+
+
+def inside(folder: str) -> str:
+    """Where a folder lies in the new tree: what is below a link to /tmp is below /tmp."""
+    for name in _LIKE_TMP:
+        if _below(folder, name):
+            return "/tmp" + folder[len(name) :]
+    return folder
+
+
+def _put_aside(folders: dict[str, str]) -> list[tuple[str, str]]:
     """Show the folders a second time, for the first place will be covered."""
     pairs = []
-    for number, folder in enumerate(folders):
+    for number, (folder, real) in enumerate(folders.items()):
         place = f"/aside/{number}"
-        _bind(os.path.realpath(_OLD + folder), f"/new{place}", _LIBRARY)
-        pairs.append((place, folder))
+        _bind(_OLD + real, f"/new{place}", _LIBRARY)
+        pairs.append((place, inside(folder)))
     return pairs
 
 

@@ -178,7 +178,10 @@ class _ChildFrames:
 
 def _scratch(user: int | None) -> str:
     """A directory for the samples' own, where there is no private file system."""
-    folder = tempfile.mkdtemp(prefix="fgit-")
+    try:
+        folder = tempfile.mkdtemp(prefix="fgit-")
+    except OSError as error:
+        raise SandboxFailed(f"{error.strerror}; name one that can be written by TMPDIR") from None
     if user is not None:
         os.chown(folder, user, user)
     return folder

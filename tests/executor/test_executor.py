@@ -370,11 +370,18 @@ def test_open_has_no_landlock_level():
         probe("landlock+seccomp", "open")
 
 
-def test_an_interpreter_below_tmp_is_not_hidden_by_the_samples_own_tmp(tmp_path):
+@pytest.mark.parametrize("place", ["/tmp", "/var/tmp", "/dev/shm", "/var/lib", "a link"])
+def test_an_environment_is_not_hidden_by_the_samples_own_folders(place, tmp_path):
+    """Those that the sandbox replaces by its own, and one that is reached through an absolute link."""
     available("namespaces")
-    home = Path(tempfile.mkdtemp(dir="/tmp"))
+    if place != "a link" and not os.access(place, os.W_OK):
+        pytest.skip(f"{place} cannot be written here")
+    home = made = Path(tempfile.mkdtemp(dir=tmp_path if place == "a link" else place))
+    if place == "a link":
+        home = tmp_path / "link"
+        home.symlink_to(made)
     try:
-        os.chmod(home, 0o755)
+        os.chmod(made, 0o755)
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", home / "venv"], check=True)
         [packages] = (home / "venv").glob("lib/python*/site-packages")
         (packages / "uncommon.py").write_text("answer = 42\n")
@@ -389,7 +396,7 @@ with Executor("namespaces", preload=()) as executor:
         done = subprocess.run([home / "venv/bin/python", "-c", program], capture_output=True, text=True, check=False)
         assert (done.stdout, done.stderr) == ("pass \n", "")
     finally:
-        shutil.rmtree(home)
+        shutil.rmtree(made)
 
 
 def test_a_missing_module_is_named():

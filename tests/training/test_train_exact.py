@@ -7,6 +7,7 @@ import torch
 
 from fgit_cli.training.step import Example, Objective, Totals, plan_passes, prepare, reference_margins, step
 from tests.helpers import written_out
+from tests.helpers.rounding import EXACT, fp32
 from tests.helpers.small_models import edge_pairs, forked_pairs, make_model, random_pairs
 
 FAMILIES = ("llama", "qwen2", "gpt-neox")
@@ -92,27 +93,27 @@ def all_examples(whole=False):
 @pytest.mark.parametrize("layout_name", ["plain", "shared"])
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=named)
 def test_every_objective_in_fp64(objective, layout_name):
-    compare("llama", all_examples(), objective, layout_name, "float64", 1e-10)
+    compare("llama", all_examples(), objective, layout_name, "float64", EXACT)
 
 
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", ["fgit", "target-rpo", "dpo"])
 def test_every_family_in_fp64_over_several_passes(family, name):
-    compare(family, all_examples(), Objective(name), "shared", "float64", 1e-10, budget=60)
+    compare(family, all_examples(), Objective(name), "shared", "float64", EXACT, budget=60)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("layout_name", ["plain", "shared"])
 def test_fp32(family, layout_name):
-    compare(family, all_examples(), Objective("fgit"), layout_name, "float32", 1e-5)
+    compare(family, all_examples(), Objective("fgit"), layout_name, "float32", fp32(make_model(), all_examples()))
 
 
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("layout_name", ["plain", "shared"])
 @pytest.mark.parametrize("name", ["target-dpo", "target-rpo"])
 def test_hybrid_takes_whole_pairs_by_plain_dpo(name, layout_name):
-    compare("llama", all_examples(whole=True), Objective(name), layout_name, "float64", 1e-10)
+    compare("llama", all_examples(whole=True), Objective(name), layout_name, "float64", EXACT)
 
 
 @pytest.mark.usefixtures("exact")
@@ -120,11 +121,11 @@ def test_hybrid_takes_whole_pairs_by_plain_dpo(name, layout_name):
 @pytest.mark.parametrize("rest", ["none", "sft"])
 def test_forks_over_several_passes_some_of_them_without_one(rest, layout_name):
     objective = Objective("fork", forks="all", rest=rest)
-    compare("llama", all_examples(), objective, layout_name, "float64", 1e-10, budget=12)
+    compare("llama", all_examples(), objective, layout_name, "float64", EXACT, budget=12)
 
 
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("name", edge_pairs())
 @pytest.mark.parametrize("objective", [Objective("fgit"), Objective("target-dpo"), Objective("dpo")], ids=named)
 def test_edge_case_alone(name, objective):
-    compare("llama", [Example(edge_pairs()[name])], objective, "shared", "float64", 1e-10)
+    compare("llama", [Example(edge_pairs()[name])], objective, "shared", "float64", EXACT)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fgit_cli.training.layout import Span, build, row_sizes, sft_size
 from fgit_cli.training.pairs import Example, Pair
 from fgit_cli.training.step import Objective, plan_passes
+from tests.helpers.rounding import EXACT
 from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
 NAMES = ("fgit", "signed", "sft", "fixed", "dpo", "rpo", "target-dpo", "target-rpo")
@@ -74,6 +75,7 @@ def test_inactive_pairs_cost_what_sft_costs():
         assert row_sizes(Objective("fgit"), example, "shared") == [sft_size(example)]
 
 
+@pytest.mark.usefixtures("exact")
 def test_branches_do_not_see_each_other_or_the_rest_of_the_trunk():
     """Other ids in one pair leave every log-probability of another alone."""
     from fgit_cli.training.step import Totals, prepare, step
@@ -87,8 +89,8 @@ def test_branches_do_not_see_each_other_or_the_rest_of_the_trunk():
         float(step(model, [Example(p) for p in pairs], objective, totals, layout)[0].detach())
         for pairs in ([first], [first, second], [first, other], [second], [other])
     )
-    assert with_second - second_alone == pytest.approx(alone, rel=1e-6)
-    assert with_other - other_alone == pytest.approx(alone, rel=1e-6)
+    assert with_second - second_alone == pytest.approx(alone, rel=EXACT)
+    assert with_other - other_alone == pytest.approx(alone, rel=EXACT)
 
 
 def test_a_pair_that_cannot_be_is_refused():

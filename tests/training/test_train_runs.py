@@ -10,6 +10,7 @@ import pytest
 from fgit_cli.commands.train import run
 from fgit_cli.errors import EngineError, InputError, UsageError
 from fgit_cli.training.options import Options
+from tests.helpers.rounding import EXACT
 from tests.helpers.small_runs import records, write_model, write_pairs
 
 
@@ -97,6 +98,7 @@ def gradient(out):
     return {i: s["exp_avg"] / 0.1 for i, s in state.items()}
 
 
+@pytest.mark.usefixtures("exact")
 def test_passes_do_not_change_the_gradient(train, tmp_path):
     folder = tmp_path / "fp64"
     pairs = write_pairs(tmp_path / "p.jsonl", records(24, folder, write_model(folder, "qwen2", dtype="float64")))
@@ -105,7 +107,7 @@ def test_passes_do_not_change_the_gradient(train, tmp_path):
     one = gradient(tmp_path / "one")
     for name in ("some", "many"):
         other = gradient(tmp_path / name)
-        assert all((one[i] - other[i]).norm() <= 1e-6 * one[i].norm() for i in one)
+        assert all((one[i] - other[i]).norm() <= EXACT * one[i].norm() for i in one)
     assert all(g.norm() > 0 for g in one.values())
 
 
