@@ -1,4 +1,4 @@
-"""Where FAKE_PROCESSORS is set and this folder is on PYTHONPATH, Python believes in that many processor cores."""
+"""Where FAKE_PROCESSORS is set and Python finds this module, it believes in that many processor cores."""
 
 import os
 
