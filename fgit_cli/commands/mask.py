@@ -19,7 +19,7 @@ from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.diff import read_pair
-from fgit_cli.stages.mask import Gaps, Item, Masked, Masker, Settings, mask, read_job
+from fgit_cli.stages.mask import Gaps, Item, Masked, Masker, Settings, TooLongHow, mask, read_job
 from fgit_cli.stages.running import Tally, run_filter
 
 
@@ -47,6 +47,15 @@ class Options(CompareOptions):
         1024, "Prompt and response are cut at so many together.", unit="tokens", minimum=2,
         source="FGit, Settings",
     )  # fmt: skip
+    max_prompt: int | None = option(
+        None, "Leave out pairs with a longer prompt.", unit="tokens", minimum=1,
+        source="our choice: no limit beside --max-length; Target-DPO, A.3: 1024",
+    )  # fmt: skip
+    too_long: TooLongHow = option(
+        "cut",
+        "What becomes of a response that --max-length does not hold: its end is cut off, or the pair is left out.",
+        source="cut: our choice, as the papers' students were tuned; drop: Target-DPO, section 2.1 (iii)",
+    )
     explain: int | None = option(
         None, "Show the tokens of the first N pairs with their values, and write no records.", metavar="N", minimum=1,
         recorded=False,
@@ -69,7 +78,9 @@ def run(options: Options) -> None:
 
     tokenizer = tokenizers.load(options.tokenizer)
     template = templates.load(options.template, tokenizer)
-    settings = Settings(options.made, options.granularity, options.gaps, options.max_length)
+    settings = Settings(
+        options.made, options.granularity, options.gaps, options.max_length, options.max_prompt, options.too_long
+    )
     masker = Masker(tokenizer, template, settings)
     looks: list[Callable[[dict[str, Any]], None]] = [page.add] if page else []
     if options.explain:

@@ -1,7 +1,8 @@
 """The papers' own figures, by paper and table, beside ours or alone (`--against`).
 
 `published/*.toml` hold them as printed: the papers disagree with themselves in places, so a figure belongs to its
-table. There are no per-task results with them, so nothing is tested against them.
+table; where a table calls a model otherwise than the rest of its paper does, `models` there says which one it is.
+There are no per-task results with them, so nothing is tested against them.
 """
 
 import re
@@ -68,7 +69,8 @@ def tables() -> tuple[Published, ...]:
         for table in content["table"]:
             header, *lines = ([cell.strip() for cell in line.split(",")] for line in table["rows"].strip().split("\n"))
             source = f"{content['paper']} {table['id']}"
-            rows = tuple(row(source, header, cells) for cells in lines)
+            models = table.get("models", {})
+            rows = tuple(row(source, header, [models.get(cells[0], cells[0]), *cells[1:]]) for cells in lines)
             found.append(
                 Published(
                     content["paper"], table["id"], table["shows"], table.get("remark", ""), tuple(header[2:]), rows

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fgit_cli.engines.tokenizing.templates import Template
     from fgit_cli.engines.tokenizing.tokenizers import Encoded, Tokenizer
 
+TooLongHow = Literal["cut", "drop"]
 Gaps = Literal["anchor", "fork", "ignore"]
-CONTROL = "the tokenizer reads text of the instruction as a control token"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Settings:
     granularity: Granularity
     gaps: Gaps
     max_length: int
+    max_prompt: int | None = None
+    too_long: TooLongHow = "cut"
 
 
 class Job(NamedTuple):
@@ -128,28 +130,17 @@ class Masker:
         return [bug] if len(jobs) == 1 else [found for job in jobs for found in self([job])]
 
     def _masked(self, jobs: list[Job]) -> list[Masked | Rejected]:
-        from fgit_cli.engines.tokenizing.templates import Refused
+        from fgit_cli.engines.tokenizing.prompter import Prompter
 
-        prompts: list[Any] = []
-        for job in jobs:
-            try:
-                prompts.append(self.template.prompt(job.instruction))
-            except Refused as reason:
-                prompts.append(Rejected(str(reason)))
-        good = [p for p in prompts if not isinstance(p, Rejected)]
-        prompt_ids = iter(self.tokenizer.encode_prompts([p.pieces for p in good]))
+        prompts = Prompter(self.tokenizer, self.template).instructions([job.instruction for job in jobs])
         encoded = self.tokenizer.encode_pairs([(job.correct, job.incorrect) for job in jobs])
         out: list[Masked | Rejected] = []
         for job, prompt, (correct, incorrect) in zip(jobs, prompts, encoded, strict=True):
-            if isinstance(prompt, Rejected):
-                out.append(prompt)
-                continue
-            asked = next(prompt_ids)
-            if asked is None:
-                out.append(Rejected(CONTROL))
+            if isinstance(prompt, Exception):  # the template or the tokenizer refuses the instruction
+                out.append(Rejected(str(prompt)))
                 continue
             try:
-                out.append(self._pair(job, prompt.before + asked, correct, incorrect, prompt.end))
+                out.append(self._pair(job, prompt.ids, correct, incorrect, prompt.end))
             except TooLong as reason:
                 out.append(Rejected(str(reason)))
         return out
@@ -158,12 +149,18 @@ class Masker:
         self, job: Job, prompt_ids: list[int], correct: Encoded, incorrect: Encoded | None, end: int
     ) -> Masked | Rejected:
         room = self.settings.max_length - len(prompt_ids)
-        if room < 1:
+        longest = self.settings.max_prompt
+        if room < 1 or (longest is not None and len(prompt_ids) > longest):
             return Rejected("prompt too long")
         if correct.spans is None or (incorrect and incorrect.spans is None):
             return Rejected(UNALIGNED)
         correct_ids = [*correct.ids, end]
         cut = int(len(correct_ids) > room)
+        if (
+            self.settings.too_long == "drop"
+            and max(len(correct_ids), len(incorrect.ids) + 1 if incorrect else 0) > room
+        ):
+            return Rejected("response too long")
         if job.incorrect is None or incorrect is None or incorrect.spans is None:
             blank = [0] * min(len(correct_ids), room)
             return Masked(prompt_ids, correct_ids[:room], [], blank, [], None, cut, [], [], [], end)

@@ -133,3 +133,9 @@ def test_against_nonsense(fgit):
     done = fgit("report", "--against", "fgit:IX")
     assert done.code == 2
     assert "target-dpo:1|2|3" in done.err
+
+
+def test_a_model_that_two_tables_call_differently_is_one():
+    assert find("FGit I", "MagiCoderS-CL", "FGit") == find("FAIT 1", "MagiCoderS-CL", "FAIT")
+    assert all(r.model != "MagiCoder-CL" for t in published.tables() for r in t.rows)
+    assert find("FGit III", "MagiCoder-DS", "base")["humaneval"] == 66.5  # another model
