@@ -27,12 +27,12 @@ RULES = {
     "vyper": ["vyper.rules", "python.rules", "solidity.rules"],
     "fe": ["fe.rules", "python.rules", "solidity.rules"],
 }
-
-
+# Languages without rules of their own get the universal ones alone, as from universalmutator's own command line.
+UNIVERSAL = frozenset({"bash", "csharp", "kotlin", "php", "ruby", "sql"})
 _JUMP = re.compile(r"\n\s*(break|continue);")
 _LOOP = re.compile(r"\b(for|while|do|loop|repeat)\b")
 LONGEST_LINE = 500  # characters, our choice
-LANGUAGES = frozenset(RULES)
+LANGUAGES = frozenset(RULES) | UNIVERSAL
 
 
 @functools.lru_cache(maxsize=1)
@@ -58,7 +58,7 @@ def mutations(code: str, language: str) -> Iterator[Mutation]:
     with contextlib.redirect_stdout(chatter):
         made = mutator.mutants_regexp(
             [f"{line.bare}\n" for line in lines],
-            ruleFiles=["universal.rules", *RULES[language]],
+            ruleFiles=["universal.rules", *RULES.get(language, [])],
             ignorePatterns=[],
             ignoreStringOnly=True,
         )
