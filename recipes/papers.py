@@ -61,7 +61,7 @@ QWEN_32B = Student(
 # StarCoder2's MLP has two matrices; its `inner` is two thirds of the real one. 15B and 32B need more than ZeRO-2.
 
 # FGit: three variants by the teacher, the nearest by UniXcoder.
-TEACHER = ("fgit mutate {input} -o {output}", "fgit select {input} -o {output}")
+TEACHER = ("fgit mutate --config fgit {input} -o {output}", "fgit select --config fgit {input} -o {output}")
 EVOL = Data("evol-instruct", "evol-instruct", "the hub's ise-uiuc/Magicoder-Evol-Instruct-110K", 110_000, TEACHER)
 OSS = Data("oss-instruct", "oss-instruct", "the hub's ise-uiuc/Magicoder-OSS-Instruct-75K", 75_000, TEACHER)
 PYX = Data("pyx", "pyx", "the hub's semcoder/PyX", 95_000, TEACHER)
@@ -72,20 +72,26 @@ RULES = Data(
 # FAIT: one variant, none to choose from; `select` only leaves out what is no fault.
 EVOL_ONE = Data(
     "evol-codealpaca", "evol-codealpaca", "the hub's theblackcat102/evol-codealpaca-v1", 110_000,
-    ("fgit mutate --variants 1 {input} -o {output}", "fgit select --by edit {input} -o {output}"),
+    ("fgit mutate --config fait {input} -o {output}", "fgit select --config fait {input} -o {output}"),
 )  # fmt: skip
 OSS_ONE = Data("oss-instruct-one", OSS.file, OSS.source, OSS.records, EVOL_ONE.lines)
 PYX_ONE = Data("pyx-one", PYX.file, PYX.source, PYX.records, EVOL_ONE.lines)
 # Target-DPO: instructions of its own, refined until tests pass; the filters of its section 2.1.
-FILTER = "fgit select --by edit --max-diff-lines 40 {input} -o {output}"
+FILTER = "fgit select --config codeflow {input} -o {output}"
 INSTRUCTIONS = "your own instructions as {instruction}: the paper's came from EpiCoder's feature trees, by GPT-4o"
 
 
 def codeflow(name: str, flags: str, records: int = 59_000) -> Data:
-    return Data(name, "instructions", INSTRUCTIONS, records, (f"fgit refine {flags} {{input}} -o {{output}}", FILTER))
+    return Data(
+        name,
+        "instructions",
+        INSTRUCTIONS,
+        records,
+        (" ".join(f"fgit refine --config codeflow {flags} {{input}} -o {{output}}".split()), FILTER),
+    )
 
 
-CODEFLOW = codeflow("codeflow", "--model gpt-4o --judge")
+CODEFLOW = codeflow("codeflow", "")
 
 FGIT_BENCHES = ("humaneval+", "mbpp+", "bigcodebench", "bigcodebench-hard")
 BCB = ("bigcodebench", "bigcodebench-instruct")
@@ -103,8 +109,8 @@ FIXED = tuple(Arm(f"fixed weight {c}", f"--objective fixed --fixed-weight {c}") 
 ALPHA = tuple(Arm(f"α {a}", f"--objective fgit --alpha {a}") for a in (1, 1.5, 2, 3, 5))
 
 # Target-DPO, section 3 and A.3.
-FOCAL_TRAIN = "--global-batch-size 128 --num-train-epochs 3 --lr-scheduler-type cosine --warmup-ratio 0.03"
-FOCAL_MASK = "--algorithm lcs --granularity line --gaps ignore --ignore none --max-length 2048"
+FOCAL_TRAIN = "--config target-dpo --num-train-epochs 3"  # the epochs for the cost model too
+FOCAL_MASK = "--config target-dpo"
 REF = Arm("Ref.")
 RPO = Arm("RPO", "--objective rpo")
 TARGET_DPO = Arm("Target-DPO", "--objective target-dpo")

@@ -81,8 +81,8 @@ class Recipe:
     rows: tuple[tuple[Student, Data], ...]
     arms: tuple[Arm, ...]
     benches: tuple[str, ...]
-    common: str = ""  # flags of train that all arms share
-    mask: str = "--gaps ignore --ignore none"
+    common: str = "--config fgit"  # flags of train that all arms share
+    mask: str = "--config fgit"
     report: str = ""
     absent: str = ""
 
@@ -151,8 +151,7 @@ def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: boo
         selected = f"{slug(data.name)}.selected.jsonl"
         yield Step(f"fgit mask --tokenizer {shlex.quote(model)} {template}{mask} {selected} -o {pairs}", pairs)
         flags = " ".join(w for w in (recipe.common, student.train, arm.train) if w)
-        objective = (re.search(r"--objective (\S+)", flags) or ["", "fgit"])[1]
-        out = f"models/{slug(student.name, data.name, objective)}-{key(mask, flags)}"
+        out = f"models/{slug(student.name, data.name, objective_of(flags))}-{key(mask, flags)}"
         small = " --learning-rate 1e-4 --global-batch-size 16" if smoke else ""
         log = f"{out}.log.jsonl"
         yield Step(
@@ -164,17 +163,24 @@ def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: boo
         name, prompt = bench.removesuffix("-instruct"), " --prompt instruct" if bench.endswith("-instruct") else ""
         few = " --tasks 0-59" if smoke else ""
         file = f" --data data/{name}.jsonl" if name in BENCH_DATA else ""
+        asked = f" --template {student.template}" if student.template and not arm.train else ""  # a tuned one has it
         verdicts = f"verdicts/{slug(Path(out).name if arm.train else student.name, bench)}.jsonl"
-        yield Step(f"fgit eval --bench {name}{file}{prompt}{few} --model {out} -o {verdicts}", verdicts)
+        yield Step(f"fgit eval --bench {name}{file}{prompt}{few} --model {out}{asked} -o {verdicts}", verdicts)
+
+
+def objective_of(flags: str) -> str:
+    """The objective that flags of train name."""
+    return (re.search(r"--objective (\S+)", flags) or ["", "fgit"])[1]
 
 
 def cost(student: Student, data: Data, flags: str) -> tuple[float, float]:
     """Hours on COUNT GPUs and gigabytes on disk, by the cost model of `fgit train --dry-run`."""
+    objective = objective_of(flags)
     pairs, epochs = data.records, float(re.search(r"--num-train-epochs (\S+)", flags + " --num-train-epochs 1")[1])  # type: ignore[index]
-    row = PROMPT + RESPONSE + (0 if "sft" in flags else BRANCH)
-    if "dpo" in flags or "rpo" in flags:
+    row = PROMPT + RESPONSE + (0 if objective == "sft" else BRANCH)
+    if objective.endswith(("dpo", "rpo")):
         row *= 4 / 3  # the frozen reference's forward pass
-    read = RESPONSE + (0 if "sft" in flags else RESPONSE)
+    read = RESPONSE + (0 if objective == "sft" else RESPONSE)
     tokens = Tokens(int(row * pairs), int((PROMPT + RESPONSE) * pairs), read * pairs, int(row * row * pairs))
     hours = epochs * flops(student.shape, tokens, False) / (COUNT * GPUS[GPU].peak * UTILISATION) / 3600
     return hours, 2 * student.shape.parameters / 1e9

@@ -8,7 +8,7 @@ from recipes.runner import Recipe, main
 
 RECIPE = Recipe(
     against="target-dpo:21",
-    rows=((QWEN_7B, codeflow("codeflow-v3", "--model deepseek-chat --judge", 28_000)),),
+    rows=((QWEN_7B, codeflow("codeflow-v3", "--model deepseek-chat", 28_000)),),
     arms=(REF, FOCAL_SFT, TARGET_DPO),
     benches=FOCAL_BENCHES,
     common=FOCAL_TRAIN,

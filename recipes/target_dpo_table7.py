@@ -6,8 +6,8 @@ Training: 0.4 h on 8 x a800-80gb; models: 30 GB.
 from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
 from recipes.runner import Arm, Recipe, main
 
-DEBUGGING = codeflow("codeflow-10k", "--model gpt-4o --judge", 10_000)
-SAMPLING = codeflow("sampling-10k", "--model gpt-4o --judge --sampling 5", 10_000)
+DEBUGGING = codeflow("codeflow-10k", "", 10_000)
+SAMPLING = codeflow("sampling-10k", "--sampling 5", 10_000)
 SAMPLED = Arm("Sampling (10k pairs)", "--objective target-dpo", data=SAMPLING)
 DEBUGGED = Arm("Debugging (10k pairs)", "--objective target-dpo")
 

@@ -37,6 +37,7 @@ WINDOW_CHARACTERS = 2_000_000  # a window ends early above this, so that memory 
 
 TOO_MANY_CHARACTERS = "edit larger than --max-edit"
 TOO_MANY_LINES = "more changed lines than --max-diff-lines"
+TOO_MANY_OF_A_SIDE = "more changed lines on a side than --max-side-lines"
 TOO_FAR = "less similar than --min-similarity"
 NOTHING_USABLE = "no usable variant"
 NO_VARIANTS = "no variants"
@@ -71,6 +72,13 @@ class Options(FilterOptions, PairFieldOptions, ExecutionOptions):
         unit="lines",
         minimum=1,
         source="our choice: no limit",
+    )
+    max_side_lines: int | None = option(
+        None,
+        "Leave out variants with more changed lines on either side.",
+        unit="lines",
+        minimum=1,
+        source="our choice: no limit; Target-DPO, section 2.1 (ii): 20",
     )
     keep_variants: bool = option(
         False, "Keep `variants`, each with its `similarity` or the `reason` it was left out for."
@@ -151,13 +159,15 @@ def too_large(correct: str, variant: str, options: Options) -> str | None:
     """The limit that the edit exceeds, if any."""
     if options.max_edit is not None and edit_distance(correct, variant) > options.max_edit:
         return TOO_MANY_CHARACTERS
-    if options.max_diff_lines is not None:
+    if options.max_diff_lines is not None or options.max_side_lines is not None:
         try:
             lines = changed_lines(correct, variant)
         except TooLong as error:
             return str(error)
-        if lines > options.max_diff_lines:
+        if options.max_diff_lines is not None and sum(lines) > options.max_diff_lines:
             return TOO_MANY_LINES
+        if options.max_side_lines is not None and max(lines) > options.max_side_lines:
+            return TOO_MANY_OF_A_SIDE
     return None
 
 

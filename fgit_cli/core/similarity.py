@@ -21,10 +21,14 @@ def edit_similarity(correct: str, variant: str) -> float:
     return 1.0 - edit_distance(correct, variant) / longer if longer else 1.0
 
 
-def changed_lines(correct: str, variant: str) -> int:
-    """The number of changed lines (docs/records.md), both sides counted, line ends aside. Raises textdiff.TooLong."""
+def changed_lines(correct: str, variant: str) -> tuple[int, int]:
+    """The numbers of changed lines of the correct code and of the variant (docs/records.md), line ends aside.
+
+    Raises textdiff.TooLong.
+    """
     a, c = (comparable(split_lines(code), ignore_space=True) for code in (variant, correct))
-    return sum(i2 - i1 + j2 - j1 for i1, i2, j1, j2 in hunks(a, c))
+    found = list(hunks(a, c))
+    return sum(j2 - j1 for _, _, j1, j2 in found), sum(i2 - i1 for i1, i2, _, _ in found)
 
 
 @dataclass(frozen=True)

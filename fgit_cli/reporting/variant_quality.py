@@ -71,7 +71,7 @@ class Variants:
             reason = variant.get("reason") or ("" if scored else response_reason(correct, text)) or ""
             other = fences.code(text)
             try:
-                lines = 0 if reason else changed_lines(code, other)
+                lines = 0 if reason else sum(changed_lines(code, other))
             except TooLong as error:
                 reason = str(error)
             found = frozenset() if reason else response_kinds(correct, text)

@@ -74,7 +74,8 @@ def length_notes(store: PairStore, config: Any, model: str) -> list[str]:
     ]
 
 
-# How the papers made their masks; --gaps anchor is fgit's own default and no mistake, but no paper's either.
+# How the papers made their masks, and how `fgit mask` makes them unless told: a default needs no word.
+DEFAULT_MASKS = {"algorithm": "difflib", "granularity": "hybrid", "gaps": "anchor", "ignore": ["space"]}
 FGIT_MASKS = {"algorithm": "difflib", "granularity": "hybrid", "gaps": "ignore", "ignore": []}
 TARGET_MASKS = {"algorithm": "lcs", "granularity": "line", "gaps": "ignore", "ignore": []}
 PAPERS = {
@@ -84,12 +85,14 @@ PAPERS = {
 
 
 def mask_notes(masks: list[dict[str, Any]], objective: Objective) -> list[str]:
-    """A line for each way in which masks were made otherwise than the objective's paper made them."""
+    """A line for each way in which masks were made otherwise than by the objective's paper or by fgit's defaults."""
     if objective.name not in PAPERS:
         return []
     paper, theirs = PAPERS[objective.name]
     notes = []
     for mask in masks:
+        if theirs is FGIT_MASKS and all((mask.get(key) or value) == value for key, value in DEFAULT_MASKS.items()):
+            continue
         other = [f"--{key} {_typed(mask[key])}" for key, value in theirs.items() if (mask.get(key) or value) != value]
         usual = " ".join(f"--{key} {_typed(value)}" for key, value in theirs.items())
         if other:

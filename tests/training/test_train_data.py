@@ -107,7 +107,10 @@ def test_ids_and_tokenizer_must_be_the_models(tmp_path):
 def test_masks_unlike_the_papers_are_told():
     lcs = {"algorithm": "lcs", "granularity": "line", "gaps": "ignore"}
     assert checks.mask_notes([lcs], Objective("target-dpo")) == []
-    assert "--gaps anchor" in checks.mask_notes([ROW["mask"]], Objective("fgit"))[0]
+    lines = {"algorithm": "difflib", "granularity": "line", "gaps": "anchor"}
+    assert "--gaps anchor" in checks.mask_notes([lines], Objective("fgit"))[0]
+    default = {"algorithm": "difflib", "granularity": "hybrid", "gaps": "anchor", "ignore": ["space"]}
+    assert checks.mask_notes([default], Objective("fgit")) == []
     assert "--algorithm difflib" in checks.mask_notes([ROW["mask"]], Objective("target-rpo"))[0]
     assert checks.mask_notes([ROW["mask"]], Objective("dpo")) == []
 
