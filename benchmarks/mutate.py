@@ -81,7 +81,7 @@ def spent(work: Callable[[], int]) -> tuple[float, float]:
 
 
 def clients(url: str, number: int) -> dict[str, Callable[[], int]]:
-    asking = Asking(load("mutate"), ANSWERS, "code")
+    asking = Asking(load("mutate"), ANSWERS, "code", 2048)
     made = items(number)
     requests = [asking.request(item) for item in made]
 

@@ -110,7 +110,8 @@ def _run_teacher(options: Options) -> None:
     if options.prompt_file and "prompt" in options.given:
         raise UsageError("--prompt and --prompt-file both name a prompt; give one of them")
     packaged = "figure3" if options.prompt == "figure3" else "mutate"
-    asking = Asking(prompts.load(packaged, options.prompt_file), options.variants, options.scope)
+    prompt = prompts.load(packaged, options.prompt_file)
+    asking = Asking(prompt, options.variants, options.scope, options.max_new_tokens)
     if options.dry_run or options.emit_batch:
         _without_teacher(options, asking)
         return
@@ -139,7 +140,7 @@ def _filter(options: Options, heart: Heart) -> None:
     def chosen(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
         return heart(_chosen(options, items, tally), tally)
 
-    running.run_filter("mutate", options, lambda record: prepare(options, record), chosen)
+    running.run_filter("mutate", options, lambda record: prepare(options, record), chosen, some=True)
 
 
 def _without_teacher(options: Options, asking: Asking) -> None:

@@ -73,7 +73,4 @@ def run(options: Options) -> None:
         open_teacher("refine", options, options.files, max(1, options.sampling)) as teacher,
     ):
         debugging = Debugging(teacher, executor, loaded, settings, window=2 * options.concurrency)
-        tally = running.run_filter("refine", options, prepare, debugging.heart)
-    if tally.read:
-        rates = " ".join(f"{rate:.1%}" for rate in debugging.pass_rates())
-        tally.note(f"passed after {'answer 1, 2, ...' if options.sampling else 'iteration 0, 1, ...'}: {rates}")
+        running.run_filter("refine", options, prepare, debugging.heart, some=True)

@@ -155,6 +155,7 @@ class Questions:
         self.count = int(options.samples or 1)
         self.extractor = Extractor("ast" if options.extract == "auto" else options.extract)
         self.finished: Counter[str] = Counter()
+        self.empty: Counter[str] = Counter()  # answers that say nothing, by what to do about it
         stops = bench.stops(chat) if self.prefill or not chat else ()  # EvalPlus sends none when it does not begin
         self.sampling = sampling(options, self.count, options.max_new_tokens or bench.max_new_tokens, stops)
 
@@ -174,7 +175,9 @@ class Questions:
     def record(self, task: Task, completion: Completion) -> dict[str, Any]:
         """The sample of one answer; `answer` is what the model wrote."""
         self.finished[completion.finish_reason or "unknown"] += 1
-        text = completion.text.replace("\t", prompts.TAB)
+        if why := completion.why_empty(self.sampling.max_tokens):
+            self.empty[why] += 1
+        text = completion.answer.replace("\t", prompts.TAB)
         if not self.chat:
             text = self.bench.continued(task, text)
         return {
@@ -191,6 +194,7 @@ class Questions:
         said = f"{self.finished.total()} answers, {durable.found} of them from an earlier run"
         said += f"; {cut} cut at {self.sampling.max_tokens} tokens" if cut else ""
         said += f"; {refused} refused" if refused else ""
+        said += "".join(f"; {n} {why}" for why, n in self.empty.most_common(3))
         note("eval", self.options, said)
         for line in self.extractor.notes():
             note("eval", self.options, line)

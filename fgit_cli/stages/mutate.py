@@ -84,8 +84,9 @@ class Made:
 class Asking:
     """What a teacher is asked about a record, and what its answers mean."""
 
-    def __init__(self, prompt: Prompt, answers: int, scope: str) -> None:
-        self.prompt, self.answers, self.scope = prompt, answers, scope
+    def __init__(self, prompt: Prompt, answers: int, scope: str, longest: int) -> None:
+        """`answers` to each prompt are asked for, of at most `longest` tokens."""
+        self.prompt, self.answers, self.scope, self.longest = prompt, answers, scope, longest
 
     def request(self, item: Item) -> Request:
         text = self.prompt.render(
@@ -99,10 +100,12 @@ class Asking:
 
     def read(self, item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> str | None:
         """Add the answer to the record's variants; the reason where it is none."""
+        if why := completion.why_empty(self.longest):
+            return made.refuse(why)
         if completion.finish_reason == "length":
             return made.refuse("cut at --max-new-tokens")
         try:
-            parsed = answers.variant(completion.text, item.correct, self.scope)
+            parsed = answers.variant(completion.answer, item.correct, self.scope)
         except answers.Unusable as error:
             return made.refuse(str(error))
         origin |= {"prompt": self.prompt.name, "prompt_sha256": self.prompt.sha256}
@@ -140,11 +143,14 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "
         return Request("", messages=fields.instruction(item.record).messages, n=answers_wanted)
 
     def read(item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> None:
+        if why := completion.why_empty(teacher.sampling.max_tokens):
+            made.refuse(why)
+            return
         if completion.finish_reason == "length":
             made.refuse("cut at --max-new-tokens")
             return
         try:
-            parsed = answers.variant(completion.text, item.correct, scope, hinting=False)
+            parsed = answers.variant(completion.answer, item.correct, scope, hinting=False)
         except answers.Unusable as error:
             made.refuse(str(error))
             return

@@ -121,6 +121,11 @@ class Debugging:
                 else:
                     tally.reject(case.record, case.refused, case.detail)
             self.judged += len(group)
+        if self.judged:
+            rates = " ".join(f"{rate:.1%}" for rate in self.pass_rates())
+            tally.note(
+                f"passed after {'answer 1, 2, ...' if self.settings.sampling else 'iteration 0, 1, ...'}: {rates}"
+            )
 
     def pass_rates(self) -> list[float]:
         """Share of the records whose code passed, after each iteration (the paper's Figure 6)."""
@@ -153,22 +158,30 @@ class Debugging:
             case.refused, case.detail = answer.reason, answer.detail
             return
         codes = []
-        for number, completion in enumerate(answer):
+        for completion in answer:
             try:
-                code, tests = codeflow.code_and_tests(_whole(completion))
+                code, tests = codeflow.code_and_tests(self._whole(completion))
                 codes.append(code)
             except Unusable as error:
                 case.refused = case.refused or str(error)
                 continue
             if not case.tests:
                 case.tests, case.refused = tests, ""
-                case.dialogue = [*case.dialogue, {"role": "assistant", "content": answer[number].text}]
+                case.dialogue = [*case.dialogue, {"role": "assistant", "content": completion.answer}]
         if not case.tests:
             return
         case.refused = self._trivial(codes[0], case.tests)
         for code in codes:
             if case.open:
                 self._try(case, code)
+
+    def _whole(self, completion: Completion) -> str:
+        """The answer behind the thinking. Raises Unusable for one that is empty or cut."""
+        if why := completion.why_empty(self.teacher.sampling.max_tokens):
+            raise Unusable(why)
+        if completion.finish_reason == "length":
+            raise Unusable("cut at --max-new-tokens")
+        return completion.answer
 
     def _trivial(self, code: str, tests: str) -> str:
         """Why the tests prove nothing: they pass although every function of the code is empty."""
@@ -195,9 +208,9 @@ class Debugging:
             if isinstance(answer, RequestFailed):
                 case.refused, case.detail = answer.reason, answer.detail
                 return
-            case.dialogue = [*(request(case).messages or []), {"role": "assistant", "content": answer[0].text}]
+            case.dialogue = [*(request(case).messages or []), {"role": "assistant", "content": answer[0].answer}]
             try:
-                self._try(case, codeflow.only_code(_whole(answer[0])))
+                self._try(case, codeflow.only_code(self._whole(answer[0])))
             except Unusable as error:
                 case.refused = f"a repair without code: {error}"
 
@@ -283,7 +296,7 @@ class Debugging:
         for (case, _), answer in self.teacher.ask([pair for pair in asked if pair[1]], lambda pair: pair[1]):
             if isinstance(answer, RequestFailed):
                 case.refused, case.detail = answer.reason, answer.detail
-            elif not answer[0].text.strip().strip("*`\"'").lower().startswith("yes"):
+            elif not answer[0].answer.strip().strip("*`\"'").lower().startswith("yes"):
                 case.refused = "the judge sees no difference in logic"
 
 
@@ -294,12 +307,6 @@ def lines_of(report: bytes) -> set[int]:
     except (ValueError, RecursionError):
         return set()
     return {line for line in told if type(line) is int} if isinstance(told, list) else set()
-
-
-def _whole(completion: Completion) -> str:
-    if completion.finish_reason == "length":
-        raise Unusable("cut at --max-new-tokens")
-    return completion.text
 
 
 def _error(outcome: "Outcome") -> str:

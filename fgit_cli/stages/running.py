@@ -233,11 +233,12 @@ def run_filter(
     options: FilterOptions,
     prepare: Callable[[Record], Item],
     stage: Callable[[Iterable[Item], Tally], Iterator[dict[str, Any]]],
+    some: bool = False,
 ) -> Tally:
     """Run one filter from its input to its output and say on stderr what happened.
 
-    Raises InputError after the records before the bad one are out, AnswerIsNo above `--max-rejects` and where a record
-    met an unexpected error.
+    Raises InputError after the records before the bad one are out, AnswerIsNo above `--max-rejects`, where a record met
+    an unexpected error, and with `some` where every record was left out.
     """
     tally = Tally(command, options)
     progress = Progress(tally)
@@ -271,4 +272,7 @@ def run_filter(
     if limit is not None and taken and tally.rejects.total() > limit * taken:
         raise AnswerIsNo(f"{tally.rejects.total()} of {taken} records left out, more than --max-rejects {limit:g}")
     tally.end()
+    if some and tally.rejects and not tally.written:
+        reason, times = tally.rejects.most_common(1)[0]
+        raise AnswerIsNo(f"every record was left out, {times} of {tally.rejects.total()} for this: {reason}")
     return tally

@@ -4,9 +4,10 @@
 
 Behaviour is drawn per request from the fractions of the JSON object: `http_429`, `http_500`, `cut`, `garbage`,
 `wrong_n`, `slow`; `die` seconds after the start the process ends as a crash does. Other keys: `ignore_n`, `refuse`
-(fields answered with 400), `fail` (a marker: 500 for prompts with it), `equal` (the same answer always), `seconds` per
-request, `answer` (fixed text), `seed`, `script` (a marker in the dialogue's text -> the answers of its turns, one or a
-list each), `judge` (the answer to "yes or no").
+(fields answered with 400), `want` (fields without which it is 400), `fail` (a marker: 500 for prompts with it), `equal`
+(the same answer always), `seconds` per request, `answer` (fixed text), `choice` (fields of each choice of the reply),
+`usage` (the reply's), `seed`, `script` (a marker in the dialogue's text -> the answers of its turns, one or a list
+each), `judge` (the answer to "yes or no").
 The log has a line "SEED TAG" per answer that was written whole, where TAG is the name after the code's `def`.
 """
 
@@ -58,6 +59,9 @@ class Teacher:
                 return await self.send(writer, 400, {"error": {"message": f"Unrecognized request argument: {field}"}})
         if "fail" in how and how["fail"] in json.dumps(body):
             return await self.send(writer, 500, {"error": {"message": "the server is out of sorts"}})
+        for field in how.get("want", []):
+            if field not in body:
+                return await self.send(writer, 400, {"error": {"message": f"{field} is missing"}})
         now = asyncio.get_running_loop().time()
         if now < self.storm_until or self.draw.random() < how.get("http_429", 0):
             if now >= self.storm_until:
@@ -74,9 +78,10 @@ class Teacher:
         payload = {
             "choices": [
                 {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": a}, "text": a}
+                | how.get("choice", {})
                 for i, (a, _) in enumerate(answers)
             ],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5 * n},
+            "usage": how.get("usage", {"prompt_tokens": 1000, "completion_tokens": 5 * n}),
         }
         if self.draw.random() < how.get("garbage", 0):
             return await self.send(writer, 200, raw=self.draw.choice([b"{}", b"<html>", b'{"choices": [{"text": 1}]}']))

@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from fgit_cli.core import thinking
 from fgit_cli.errors import EngineError
 
 
@@ -23,7 +24,8 @@ class Sampling:
     """How tokens are drawn; sent whole, because servers fill what is not sent from the model's generation config.
 
     `temperature` 0 is greedy. `top_k` and `repetition_penalty` are no fields of the OpenAI format: None leaves them
-    out. `seed` counts up with the index of the answer. `stop` ends the text before any of these strings.
+    out. `seed` counts up with the index of the answer. `stop` ends the text before any of these strings. `extra_body`
+    holds further fields of a server's request, null for one that is not to be sent.
     """
 
     temperature: float = 0.8
@@ -33,10 +35,14 @@ class Sampling:
     max_tokens: int = 1024
     seed: int | None = 0
     stop: tuple[str, ...] = ()
+    extra_body: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """The fields as a record keeps them."""
-        return {**dataclasses.asdict(self), "stop": list(self.stop)}
+        """The fields as a record keeps them; `extra_body` where there is one."""
+        made = {**dataclasses.asdict(self), "stop": list(self.stop)}
+        if not self.extra_body:
+            del made["extra_body"]
+        return made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +57,20 @@ class Completion:
     finish_reason: str | None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+
+    @property
+    def answer(self) -> str:
+        """The text behind the model's thinking."""
+        return thinking.answer(self.text)
+
+    def why_empty(self, longest: int) -> str | None:
+        """What to do about an answer that says nothing; None where it says something. `longest`: tokens allowed."""
+        if self.answer.strip():
+            return None
+        tokens = longest if self.finish_reason == "length" else self.completion_tokens or 0
+        if tokens <= 2 and not self.text.strip():
+            return "empty answer"
+        return f"empty: {tokens} tokens of reasoning; raise --max-new-tokens"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The OpenAI format of requests and replies (chat completions, completions), shared by servers and batch files."""
 
 import datetime
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -8,6 +9,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from fgit_cli.engines.generation import Completion, Request, Sampling
+
+_WORD = re.compile(r"\w+")
 
 
 class Unreadable(ValueError):
@@ -30,14 +33,15 @@ def body(
     left_out: set[str],
     tokens: TokenPrompt | None = None,
 ) -> dict[str, Any]:
-    """The request's JSON: the sampling whole, but for the optional fields `left_out`.
+    """The request's JSON: the sampling whole, but for the optional fields `left_out` (max_tokens goes by its new name).
 
     With `tokens` the prompt is sent as ids, whatever the request holds.
 
     A last assistant turn is continued as vLLM and SGLang do it (`continue_final_message`). Answers from `index` on
     have seeds of their own; of several in one request the server makes them from the first.
     """
-    made: dict[str, Any] = {"model": model, "stream": False, "max_tokens": sampling.max_tokens}
+    longest = "max_completion_tokens" if "max_tokens" in left_out else "max_tokens"
+    made: dict[str, Any] = {"model": model, "stream": False, longest: sampling.max_tokens}
     if tokens is not None:
         made["prompt"] = tokens.ids
     elif request.messages is not None:
@@ -56,7 +60,9 @@ def body(
         "stop_token_ids": (tokens.ends or None) if tokens else None,
         "n": n if n > 1 else None,
     }
-    return made | {k: v for k, v in optional.items() if v is not None and k not in left_out}
+    made |= {k: v for k, v in optional.items() if v is not None and k not in left_out}
+    made |= sampling.extra_body
+    return {k: v for k, v in made.items() if v is not None}
 
 
 def completions(content: bytes, n: int) -> list[Completion]:
@@ -122,9 +128,28 @@ def _text(choice: Any) -> str | None:
     if not isinstance(choice, dict):
         return None
     if isinstance(choice.get("message"), dict):
-        text = choice["message"].get("content")
-        return text if isinstance(text, str) else "" if choice.get("finish_reason") else None
+        text = joined(choice["message"].get("content"))
+        return "" if text is None and choice.get("finish_reason") else text
     return choice["text"] if isinstance(choice.get("text"), str) else None
+
+
+def joined(content: Any) -> str | None:
+    """The text of a message's content: a text, or the text of its parts, those of thinking left out."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else None
+    texts = []
+    for part in content:
+        if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
+            part = part.get("text")
+        if isinstance(part, str):
+            texts.append(part)
+    return "".join(texts)
+
+
+def least_tokens(request: Request) -> int:
+    """Fewer tokens than this no tokenizer makes of the request's prompt: one a word."""
+    texts = [str(m["content"]) for m in request.messages or []] or [request.prompt or ""]
+    return sum(len(_WORD.findall(text)) for text in texts)
 
 
 def _count(usage: Any, name: str) -> int | None:

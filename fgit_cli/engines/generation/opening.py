@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fgit_cli import jsonl
 from fgit_cli.engines.generation import Engine, Sampling
 from fgit_cli.errors import UsageError
 from fgit_cli.options import WorkDirOptions, option
@@ -92,6 +93,13 @@ class ModelOptions(WorkDirOptions):
         panel=PANEL,
     )
     max_new_tokens: int | None = option(None, "Longest answer.", unit="tokens", minimum=1, panel=PANEL)
+    extra_body: str | None = option(
+        None,
+        "Further fields of each request to a server, null to leave one out, such as "
+        """'{"chat_template_kwargs": {"enable_thinking": false}}'.""",
+        metavar="JSON",
+        panel=PANEL,
+    )
     seed: int = option(0, "Seed of sampling and of every draw.", minimum=0, panel=PANEL)
     concurrency: int = option(
         64,
@@ -131,7 +139,28 @@ def sampling(options: ModelOptions, answers: int, longest: int, stop: tuple[str,
         max_tokens=longest,
         seed=options.seed,
         stop=stop,
+        extra_body=extra_body(options),
     )
+
+
+OURS = ("model", "messages", "prompt", "n", "stream")  # fields of a request that fgit itself decides
+
+
+def extra_body(options: ModelOptions) -> dict[str, Any]:
+    """The fields of `--extra-body`. Raises UsageError for what is no object, and for fields that fgit decides."""
+    if options.extra_body is None:
+        return {}
+    try:
+        fields = jsonl.loads(options.extra_body)
+    except ValueError as error:
+        raise UsageError(f"--extra-body: {error}") from None
+    if not isinstance(fields, dict):
+        raise UsageError("--extra-body: not a JSON object; give one such as '{\"top_k\": 20}'")
+    if taken := sorted(set(OURS) & fields.keys()):
+        raise UsageError(f"--extra-body: {', '.join(taken)} cannot be given here; fgit sends it by its own options")
+    if (kind := kind_of(options)) != "server":
+        raise UsageError(f"--extra-body is for a server; with {kind} --template FILE.jinja writes prompts otherwise")
+    return fields
 
 
 def kind_of(options: ModelOptions) -> Kind:
@@ -167,6 +196,10 @@ def open_engine(
     teacher is asked as its server does it. Raises MissingExtra, and UsageError for a model that cannot be had.
     """
     kind, model = kind_of(options), str(options.model)
+    by_server = "chat_template_kwargs" in extra_body(options)
+    if by_server and (options.tokenizer or options.template):
+        raise UsageError("--extra-body: chat_template_kwargs is for the server's own template; leave --template and "
+                         "--tokenizer out")  # fmt: skip
     if options.tokenizer and kind != "server":
         raise UsageError("--tokenizer names that of a served model; the model of a folder has its own")
     with contextlib.ExitStack() as stack:
@@ -181,7 +214,7 @@ def open_engine(
             engine = VllmEngine(model, template=options.template)
         else:
             engine = _open_server(options, model, folder, note, otherwise, stack)
-            if as_tuned or options.template or options.tokenizer:
+            if (as_tuned and not by_server) or options.template or options.tokenizer:
                 engine.prompter = _prompter_of_served(options, model, note)
         stack.callback(engine.close)
         yield engine

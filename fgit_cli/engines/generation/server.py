@@ -26,6 +26,7 @@ from fgit_cli.engines.generation.openai_format import (
     Unreadable,
     body,
     completions,
+    least_tokens,
     message,
     retry_after,
 )
@@ -48,6 +49,12 @@ OPTIONAL = (
 NOT_STANDARD = ("top_k", "repetition_penalty", "stop_token_ids")
 ESSENTIAL = re.compile(r"\b(temperature|max_tokens|messages|prompt|model|context length|too long)\b", re.I)
 IDS = re.compile(r"\bprompt\b|\btoken|\bstring\b|\bstr\b", re.I)  # what a server that takes no ids complains about
+UNKNOWN = re.compile(
+    r"max_completion_tokens|unsupported|unrecogni[sz]ed|unknown|unexpected|not (?:supported|permitted|allowed)|extra|"
+    r"deprecated",
+    re.I,
+)
+SHORT = 0.7  # of a prompt's words: a usage of fewer tokens means that the server cut the prompt
 TOO_LONG = re.compile(r"context length|too long|maximum|exceed", re.I)
 TRIES = 8  # of one request whose failures may be its own (500, no reply in time, a cut or unreadable reply)
 BACKOFF_SECONDS = (0.2, 20.0)  # before the second try, and at most
@@ -114,6 +121,7 @@ class ServerEngine:
         self.left_out: set[str] = set()  # optional fields that the server refused
         self.honours_n = True
         self.retries = 0
+        self.cut_prompts = 0  # by the server, as far as its usage shows
         self._succeeded = False
         self._given_up = 0
         self._warned = -math.inf
@@ -153,6 +161,9 @@ class ServerEngine:
                 future.cancel()
 
     def close(self) -> None:
+        if self.cut_prompts > 1:
+            self.warn(f"{self.cut_prompts} prompts were cut by the server, as far as its usage shows")
+            self.cut_prompts = 0
         if self._loop and self._thread:
             asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=10)
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -305,6 +316,7 @@ class ServerEngine:
                 raise _Again(str(error)) from None
             if tokens and made[0].prompt_tokens not in (None, 0, len(tokens.ids)):
                 raise _NoIds(f"it read {made[0].prompt_tokens} tokens of {len(tokens.ids)}")
+            self._look_for_a_cut(request, made[0].prompt_tokens)
             return made
         what = f"HTTP {reply.status_code} {message(reply.content)}".strip()
         if reply.status_code in OVERLOADED:
@@ -362,11 +374,27 @@ class ServerEngine:
             endpoint.idle.append(client)
         return found if isinstance(found, list) and all(isinstance(i, int) for i in found) else None
 
+    def _look_for_a_cut(self, request: Request, read: int | None) -> None:
+        """Say once that the server reads less of the prompts than was sent, as one with a short context may."""
+        least = least_tokens(request)
+        if read and read < SHORT * least:
+            self.cut_prompts += 1
+            if self.cut_prompts == 1:
+                self.warn(
+                    f"the server read {read} tokens of a prompt of at least {least}: it cuts prompts, and answers to "
+                    "what is left; raise its context (--max-model-len of vLLM, num_ctx of Ollama, -c of llama.cpp)"
+                )
+
     def _leave_out(self, error: "_Refused", sampling: Sampling, n: int) -> bool:
         """Whether a field was dropped because of this refusal, so that the request should be sent again."""
         if n > 1 and re.search(r"\bn\b|choice", str(error)):
             self.honours_n = False
             self.warn(f"the server refuses n={n}: the answers are asked for one by one ({error})")
+            return True
+        unknown = re.search(r"\bmax_tokens\b", str(error)) and UNKNOWN.search(str(error))
+        if unknown and "max_tokens" not in self.left_out:
+            self.left_out.add("max_tokens")
+            self.warn(f"the server refused max_tokens: max_completion_tokens is sent instead ({error})")
             return True
         fields = {**vars(sampling), "stop_token_ids": self.prompter and self.prompter.ends}
         sent = {f for f in OPTIONAL if f not in self.left_out and fields[f]}

@@ -15,6 +15,7 @@ from fgit_cli.engines.workdir import open_workdir
 from fgit_cli.errors import EngineError
 from fgit_cli.options import option
 
+EQUAL_PROMPTS = 8  # of short code a few may well have equal answers, the sampling on
 TEACHER = "Qwen/Qwen2.5-Coder-32B-Instruct"
 Item = TypeVar("Item")
 
@@ -80,7 +81,7 @@ class Teacher:
         self.durable = Durable(engine, self.store, identity(engine))
         self.tokens = [0, 0]
         self.started = time.monotonic()
-        self._equal = 0
+        self._equal: set[str] = set()  # prompts whose answers were all equal
         self._varied = made_by.get("engine") in ("transformers", "vllm")  # these draw as they are told
 
     def ask(self, items: Iterable[Item], request: Callable[[Item], Request]) -> Iterator[tuple[Item, Answer]]:
@@ -98,7 +99,7 @@ class Teacher:
 
         for made, answer in self.durable.generate(requests(), self.sampling):
             if not isinstance(answer, RequestFailed):
-                self._count(answer)
+                self._count(made, answer)
             yield waiting.pop(made.key), answer
         if self._equal and not self._varied:
             self._deaf()
@@ -109,16 +110,17 @@ class Teacher:
         read, written = self.tokens
         return f"{read + written} tokens, {written / seconds:.0f} new tokens/s" if read + written else ""
 
-    def _count(self, answer: list[Completion]) -> None:
+    def _count(self, request: Request, answer: list[Completion]) -> None:
         for completion in answer:
             self.tokens[0] += completion.prompt_tokens or 0
             self.tokens[1] += completion.completion_tokens or 0
         texts = [c.text for c in answer]
-        if len(texts) > 1:
-            equal = len(set(texts)) == 1
-            self._equal += equal
-            self._varied |= not equal
-            if self._equal >= 3 and not self._varied:
+        if len(texts) > 1 and all(c.answer.strip() for c in answer):  # empty ones say nothing of the sampling
+            if len(set(texts)) > 1:
+                self._varied = True
+            else:
+                self._equal.add(repr(request.messages or request.prompt))
+            if len(self._equal) >= EQUAL_PROMPTS and not self._varied:
                 self._deaf()
 
     def _deaf(self) -> None:
