@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 
 from fgit_cli.benches.mini.bench import MiniBench
-from fgit_cli.benches.mini.family import Split, tasks
 from fgit_cli.commands import eval as judging
 from fgit_cli.jsonl import dumps, read
 from fgit_cli.stages import ask
-from lab.arms import TASKS
+from lab.splits import Split, tasks_of
 
 GUESSES = 2  # earlier answers tried for each task
 TOKENS = 6000  # of a forward pass
@@ -30,7 +29,7 @@ class Answers:
     """Verdicts by task and answer, kept in the work folder; a task's latest answer is tried first."""
 
     def __init__(self, split: Split, work: Path) -> None:
-        self.tasks = {t.task_id: t for t in tasks(split, TASKS)}
+        self.tasks = {t.task_id: t for t in tasks_of(split)}
         self.work, self.file = work, work / f"answers-{split}.jsonl"
         self.known: dict[str, dict[str, bool]] = {task: {} for task in self.tasks}
         for row in read([str(self.file)]) if self.file.exists() else ():

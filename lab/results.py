@@ -1,135 +1,182 @@
-"""Make lab/RESULTS.md anew from the rows in lab/results: what they answer, tables by `fgit report`, what is missing.
+"""Make lab/RESULTS.md anew from the rows in lab/results: primary claims and figures first, then every comparison.
 
 python -m lab.results
 """
 
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-from fgit_cli.jsonl import dumps, read
-from lab.arms import BATCH, RECORDS, TABLES, TASKS
-from lab.claims import CLAIMS, Claim, compare, judged
+import numpy
+
+from fgit_cli.core.crossed import Effect
+from fgit_cli.core.statistics import holm
+from fgit_cli.reporting.formats import markdown
+from fgit_cli.reporting.repeated_runs import lab as runs_table
+from fgit_cli.reporting.repeated_runs import lab_run
+from fgit_cli.reporting.table import Column, Table
+from lab import figures
+from lab.arms import BATCH, RECORDS, TABLES
+from lab.choice import FRONT, KEEP, cells, chosen
+from lab.claims import COMPARISONS, GROUPS, PRIMARY, Comparison, Primary
+from lab.effects import MARGIN, effect, power, smallest, without_strongest
+from lab.rows import joined, moved, rows, verdicts
+from lab.splits import TASKS, compositions, tasks_of
 
 HERE = Path(__file__).parent
-# Arms that a table is compared with stand in others, run in the same way.
-JOINED = {"ablations": ("core",), "confirmation": ("core",)}
+STRICT = 0.05 / len(PRIMARY)  # the level that Holm's correction asks of the smallest p
 HEAD = f"""# The papers in miniature
 
 Made by `make lab`; nothing here is typed by hand. The mini student (fgit_cli/benches/mini/student, 0.95 million
 parameters) is tuned on {RECORDS} instructions of the training split, batch {BATCH}, one epoch unless the arm says
 otherwise; a seed draws its own instructions, wrong variants and order, which all arms share. The metric is greedy
-pass@1, by executed tests, on {TASKS} tasks whose compositions neither the student nor any arm has seen. Family, split,
-metric, seeds and arms were fixed before arms were compared (lab/arms.py), the rates by SFT alone on the validation
-split; what had to be chosen was chosen there. Variants: `rules` are universalmutator's, `own` the student's own sampled
-answers that fail the tests, the nearest one by edit distance; an instruction without a variant is trained on as plain
-SFT does. Intervals are over seeds and tasks together; tests are paired over seeds (t), two-sided, with Holm's
-correction over all claims of this page (the three that confirm what was chosen on the validation split: over those
-three, as LOG.md says), and in each table over its rows. CPU seconds are those of training; the
-answers take about as long again.
+pass@1, by executed tests, on {TASKS} tasks. Everything is conditional on this one student.
+
+Three claims are primary: declared in lab/claims.py, with expected power, before their runs, and tested with Holm's
+correction over the three. Everything else is an estimate with a 95 % interval. Intervals and tests are over seeds and
+compositions together (tasks of one composition pass and fail together: {len(set(compositions("test")))} compositions in
+the test split, {GROUPS} in the confirmation split); core/crossed.py says how, and its coverage is tested by simulation.
+"""
+BEFORE_FORKS = """
+Rows of these tables with `signed` or `changed tokens` in their arm were made when a side without a changed token was
+compared by all its marked ones; that is so in two of three pairs of this student, and is no more (docs/records.md).
+They say what that weight did, not what `signed` does now; `signed-confirmation` has the latter.
 """
 
 
-def rows(table: str) -> list[dict[str, Any]]:
-    path = HERE / "results" / f"{table}.jsonl"
-    return list(read([str(path)])) if path.exists() else []
+def percent(value: float) -> str:
+    return f"{100 * value:+.2f}"
 
 
-def joined(table: str) -> list[dict[str, Any]]:
-    """A table's rows, with those it is compared with; the base model, which no seed changes, at every rate and seed."""
-    mine = rows(table)
-    runs = {(r["rate"], r["seed"]) for r in mine if r["arm"] != "base"}
-    mine += [r for other in JOINED.get(table, ()) for r in rows(other) if (r["rate"], r["seed"]) in runs]
-    tuned = [r for r in mine if r["arm"] != "base"]
-    base = [{**r, "rate": rate, "seed": seed} for r in mine if r["arm"] == "base" for rate, seed in sorted(runs)]
-    return base + tuned
+def interval(found: Effect) -> str:
+    return f"{percent(found.mean)} ({percent(found.low)} to {percent(found.high)})"
 
 
-def verdicts(found: list[dict[str, Any]], arm: str, rates: tuple[float, ...]) -> dict[int, Any]:
-    """Each seed's verdicts [tasks], a mean over the rates; only seeds that were run at all of them."""
-    import numpy
-
-    seeds: dict[int, dict[float, list[int]]] = defaultdict(dict)
-    for r in found:
-        if r["arm"] == arm and r["rate"] in rates:
-            seeds[r["seed"]][r["rate"]] = [int(v) for v in r["verdicts"]]
-    return {s: numpy.mean(list(runs.values()), axis=0) for s, runs in seeds.items() if len(runs) == len(rates)}
-
-
-def answered(claims: tuple[Claim, ...]) -> list[tuple[Claim, dict[str, Any]]]:
-    """The claims that the rows can answer, with what they say."""
-    import numpy
-
-    asked, found = [], []
-    for claim in claims:
-        all_rows = joined(claim.table)
-        mine, theirs = (verdicts(all_rows, arm, claim.rates) for arm in (claim.arm, claim.than))
-        if shared := sorted(mine.keys() & theirs.keys()):
-            asked.append(claim)
-            found.append(compare(*(numpy.array([side[s] for s in shared]) for side in (mine, theirs))))
-    told: dict[Claim, dict[str, Any]] = {}
-    for family in {claim.family for claim in asked}:
-        members = [(claim, f) for claim, f in zip(asked, found, strict=True) if claim.family == family]
-        told |= zip([claim for claim, _ in members], judged([f for _, f in members]), strict=True)
-    return [(claim, told[claim]) for claim in asked]
-
-
-def said(claim: Claim, found: dict[str, Any]) -> str:
-    p = "– | –" if found["p"] is None else f"{found['p']:.2g} | {found['p_holm']:.2g}"
-    rates = ", ".join(f"{rate:g}" for rate in claim.rates)
-    return (
-        f"| {claim.arm} > {claim.than} | {found['difference']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f}) | "
-        f"{p} | **{found['answer']}** | {found['seeds']} | {rates} | {claim.source} |\n"
-    )
-
-
-def in_short(claim: Claim, found: dict[str, Any]) -> str:
-    p = "" if found["p"] is None else f", p {found['p']:.2g}, after Holm {found['p_holm']:.2g}"
-    between = f"{found['low']:+.1f} to {found['high']:+.1f} points"
-    return f"{claim.arm} > {claim.than} **{found['answer']}** ({between}{p})"
-
-
-def headline(found: list[tuple[Claim, dict[str, Any]]]) -> str:
-    """The claim to test, for each kind of variant, and whether what was chosen on the validation split is confirmed."""
-    told = {(claim.arm, claim.than): in_short(claim, f) for claim, f in found if claim.table == "core"}
-    lines = ["\n## FGit > SFT > base?\n\n"]
-    for variants in ("rules", "own faults"):
-        steps = [told[pair] for pair in ((f"FGit, {variants}", "SFT"), ("SFT", "base")) if pair in told]
-        lines.append(f"- {'; '.join(steps) or f'{variants}: no rows yet'}.\n")
-    lines.append(
-        "\n## A better weight, chosen on the validation split: confirmed on tasks and seeds it has not seen?\n\n"
-    )
-    lines += [f"- {in_short(claim, f)}.\n" for claim, f in found if claim.family == "confirmation"]
+def primary() -> str:
+    """The three claims: what the rows say, or what is missing and what the runs could show."""
+    found = {claim: claim.values() for claim in PRIMARY}
+    effects = {c: effect(v, "confirmation") for c, v in found.items() if v is not None and complete(c)}
+    tested = [c for c in effects if effects[c].p is not None]
+    adjusted = dict(zip(tested, holm([effects[c].p or 0.0 for c in tested]), strict=True))
+    lines = ["\n## The three primary claims\n\n"]
+    for number, claim in enumerate(PRIMARY, 1):
+        lines.append(f"{number}. {claim.says}. ")
+        if len(effects) < len(PRIMARY) or claim not in adjusted:
+            lines.append(f"**Not run yet** ({missing(claim)}). {planned(claim)}\n")
+            continue
+        told, values = effects[claim], found[claim]
+        assert values is not None
+        left = without_strongest(values, "confirmation")
+        holds = told.mean > 0 and adjusted[claim] < 0.05
+        lines.append(
+            f"**{'Holds' if holds else 'Not shown'}**: {interval(told)} {claim.unit}, p {told.p:.2g}, after Holm "
+            f"{adjusted[claim]:.2g}, {told.runs} seeds; without the {left.tasks} tasks with `{left.construct}` "
+            f"{interval(left.effect)}. {planned(claim)}\n"
+        )
     return "".join(lines)
 
 
-def answers() -> str:
-    """What holds, what does not, what is not known: a row for each claim."""
-    all_found = answered(CLAIMS)
-    counted = {word: sum(f["answer"] == word for _, f in all_found) for word in ("holds", "does not hold", "not known")}
-    alone = sum(f["answer"] == "not known" and f["p"] is not None and f["p"] < 0.05 for _, f in all_found)
+def complete(claim: Primary) -> bool:
+    return all(not left(table) and list(cells(table)) for table in claim.tables)
+
+
+def left(table: str) -> list[tuple[str, float, int]]:
+    """The runs of a table that are missing."""
+    done = {(r["arm"], r["rate"], r["seed"]) for r in rows(table)}
+    return [(arm.name, rate, seed) for arm, rate, seed in cells(table) if (arm.name, rate, seed) not in done]
+
+
+def missing(claim: Primary) -> str:
+    counts = []
+    for table in claim.tables:
+        if table == FRONT and chosen() is None:
+            counts.append(f"`{table}` follows from the choice on validation")
+        else:
+            counts.append(f"{len(left(table))} of {len(list(cells(table)))} runs of `{table}` are missing")
+    return "; ".join(counts)
+
+
+def planned(claim: Primary) -> str:
+    """What the planned runs can show, by the variances of the rows there were when the claim was declared."""
+    components = claim.before()
+    least = [100 * smallest(components, claim.runs, GROUPS, level) for level in (0.05, STRICT)]
+    told = (
+        f"Declared: {claim.runs} seeds show {least[0]:.2f} with 80 % power alone and {least[1]:.2f} at Holm's strictest"
+    )
+    if claim.expected is None:
+        return f"{told}; no earlier row tells what to expect."
+    mean = claim.expected()
+    powers = [power(components, claim.runs, GROUPS, mean, level) for level in (0.05, STRICT)]
+    expected = f"at the {100 * mean:.2f} that earlier rows let expect"
+    return f"{told}; {expected} the power is {powers[0]:.2f} and {powers[1]:.2f}."
+
+
+def drawn() -> str:
+    made = figures.made()
+    out = []
+    for name, (plot, _) in figures.FIGURES.items():
+        out.append(f"\n## Figure: {plot.title}\n\n")
+        out.append(f"![{plot.title}](figures/{made[name].name})\n" if name in made else "Its runs are not there yet.\n")
+    if points := chosen():
+        told = "; ".join(
+            f"{method}: {p.arm} at {p.rate:g} (pass@1 {100 * p.passed:.1f} %, kept {100 * p.kept:.1f} %)"
+            for method, p in points.items()
+        )
+        out.append(f"\nChosen on the validation split among those that keep {KEEP:.0%}: {told}.\n")
+    return "".join(out)
+
+
+def comparisons() -> str:
+    """Each comparison with its interval, whether it is within half a point, and what its strongest construct leaves."""
     lines = [
-        headline(all_found),
-        "\n## What holds, what does not, what is not known\n\n",
-        f"{len(all_found)} of {len(CLAIMS)} claims have rows: {counted['holds']} hold, {counted['does not hold']} do "
-        f"not (the opposite is shown). Of the others, whose interval says what is still possible, {alone} have p below "
-        "0.05 before the correction. Differences in points of pass@1, a mean over the rates named.\n\n",
-        "| claim | difference (95 %) | p | p, Holm | answer | seeds | rates | who says so |\n",
+        "\n## Comparisons\n\n",
+        "Differences in points of pass@1, a mean over the rates named. `equal` is shown where the hypothesis that the "
+        f"difference lies outside ± {100 * MARGIN:g} points has p below 0.05 (two one-sided tests). Beside it the "
+        "effect without the tasks of the construct that carries the most of it, chosen by the same rows, and how many "
+        "tasks those are. None of these is a test of a claim.\n\n",
+        "| comparison | difference (95 %) | equal | without its strongest construct (95 %) | seeds | "
+        "table | rates | who says so |\n",
         f"{'|---' * 8}|\n",
     ]
-    return "".join([*lines, *(said(claim, found) for claim, found in all_found)])
+    lines += [line for comparison in COMPARISONS for line in _compared(comparison)]
+    return "".join([*lines, BEFORE_FORKS])
+
+
+def _compared(asked: Comparison) -> list[str]:
+    values = moved(asked.table, asked.arm, asked.than, asked.rates)
+    if values is None:
+        return []
+    split = TABLES[asked.table].split
+    found, rest = effect(values, split), without_strongest(values, split)
+    p = found.within(MARGIN)
+    equal = "–" if p is None else f"**yes**, p {p:.2g}" if p < 0.05 else f"p {p:.2g}"
+    rates = ", ".join(f"{rate:g}" for rate in asked.rates)
+    return [
+        f"| {asked.arm} − {asked.than} | {interval(found)} | {equal} | {interval(rest.effect)}, `{rest.construct}` "
+        f"({rest.tasks}) | {found.runs} | {asked.table} | {rates} | {asked.source} |\n"
+    ]
+
+
+SHOWN = (
+    "arm", "rate", "seeds", "pass_at_1", "interval", "difference", "difference_interval", "kept", "tokens", "seconds",
+)  # fmt: skip
 
 
 def report(table: str) -> str:
-    """The rows of a table by `fgit report`."""
-    spread = [
-        {**r, "passed": {str(i): int(v) for i, v in enumerate(r["verdicts"])}} for r in joined(table)
-    ]  # fmt: skip
-    words = ["-m", "fgit_cli", "report", "-", "--baseline", "SFT", "--format", "markdown", "--quiet"]
-    done = subprocess.run([sys.executable, *words], input=b"".join(map(dumps, spread)), capture_output=True, check=True)
-    return done.stdout.decode().partition("\n\n")[2]  # without its heading
+    """The table of its runs, as `fgit report` has it, without tests; `kept` is of the tasks that the base solves."""
+    split = "confirmation" if table == FRONT else TABLES[table].split
+    groups = {str(i): task.composition for i, task in enumerate(tasks_of(split))}
+    found = joined(table)
+    passed = [{str(i): int(v) for i, v in enumerate(r["verdicts"])} for r in found]
+    runs = [lab_run(r | {"passed": p, "groups": groups}) for r, p in zip(found, passed, strict=True)]
+    made = runs_table(runs, "SFT")
+    assert made is not None
+    solved = next(numpy.array([int(v) for v in r["verdicts"]]) for r in found if r["arm"] == "base") == 1
+    for row in made.rows:
+        by_seed = verdicts(found, row["arm"], (row["rate"],)).values()
+        row["kept"] = 100 * float(numpy.mean([passed[solved] for passed in by_seed]))
+    columns = [column for column in (*made.columns, Column("kept", "Kept", "percent")) if column.name in SHOWN]
+    columns.sort(key=lambda column: SHOWN.index(column.name))
+    return markdown([Table(made.name, made.title, columns, made.rows, made.notes[:1])]).partition("\n\n")[2]
 
 
 MEASURED = {
@@ -153,18 +200,16 @@ def looked_at(table: str) -> str:
 
 
 def main() -> None:
-    out = [HEAD, answers()]
-    for name, table in TABLES.items():
-        wanted = {(arm.name, rate, seed) for arm, rate, seed in table.cells()}
-        missing = sorted(wanted - {(r["arm"], r["rate"], r["seed"]) for r in rows(name)}, key=lambda c: c[::-1])
-        out.append(f"\n## {table.title}, on the {table.split} split (`python -m lab.run {name}`)\n\n")
+    out = [HEAD, primary(), drawn(), comparisons()]
+    for name in (*TABLES, FRONT):
+        title, split = (
+            (TABLES[name].title, TABLES[name].split) if name in TABLES else ("What was chosen", "confirmation")
+        )
+        out.append(f"\n## {title}, on the {split} split (`python -m lab.run {name}`)\n\n")
         if rows(name):
             out += [report(name), looked_at(name)]
-        out.append(f"\n{len(wanted) - len(missing)} of {len(wanted)} runs are in it.")
-        if missing:
-            first = "; ".join(f"{arm} at {rate:g}, seed {seed}" for arm, rate, seed in missing[:5])
-            out.append(f" Missing, first of all: {first}.")
-        out.append("\n")
+        wanted = len(list(cells(name)))
+        out.append(f"\n{wanted - len(left(name))} of {wanted} runs are in it.\n")
     (HERE / "RESULTS.md").write_text("".join(out), encoding="utf-8")
     print(f"wrote {HERE / 'RESULTS.md'}")
 

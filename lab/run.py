@@ -27,9 +27,15 @@ from fgit_cli.training.pairs import Example
 from lab import data
 from lab.answers import Answers
 from lab.arms import BATCH, TABLES, Arm
+from lab.choice import FRONT, cells
+from lab.forgetting import divergence
+from lab.rows import RESULTS
 
-RESULTS = Path(__file__).parent / "results"
+WITH_FORGETTING = ("front-validation", FRONT)
 KEPT = ("nll_fault", "nll_rest", "weight", "incorrect_preferred", "told_apart", "inactive", "margin_positive")
+
+
+ALL = (*TABLES, FRONT)
 
 
 def run(arm: Arm, rate: float, seed: int, answers: Answers, work: Path) -> dict[str, Any]:
@@ -44,6 +50,7 @@ def run(arm: Arm, rate: float, seed: int, answers: Answers, work: Path) -> dict[
         "verdicts": answers.verdicts(model),
         "cpu_seconds": seconds,
         "tokens": tokens, "steps": len(steps),
+        "share": json.loads((model / "run.json").read_text(encoding="utf-8"))["fault_share"],
         "first": {k: _short(steps[0].get(k)) for k in KEPT}, "last": {k: _short(steps[-1].get(k)) for k in KEPT},
     }  # fmt: skip
 
@@ -70,8 +77,8 @@ def tune(arm: Arm, rate: float, seed: int, pairs: Path, model: Path) -> tuple[in
 
 def fill(name: str, work: Path, until: float) -> None:
     """Run what is missing of a table, cell by cell, unless the time is up."""
-    path, table = RESULTS / f"{name}.jsonl", TABLES[name]
-    answers = Answers(table.split, work)
+    path, split = RESULTS / f"{name}.jsonl", "confirmation" if name == FRONT else TABLES[name].split
+    answers = Answers(split, work)
     done = {(r["arm"], r["rate"], r["seed"]) for r in read([str(path)])} if path.exists() else set()
 
     def keep(row: dict[str, Any]) -> None:
@@ -80,10 +87,12 @@ def fill(name: str, work: Path, until: float) -> None:
 
     if ("base", 0.0, 0) not in done:
         keep({"arm": "base", "rate": 0.0, "seed": 0, "verdicts": answers.verdicts(STUDENT)})
-    for arm, rate, seed in table.cells():
+    for arm, rate, seed in cells(name):
         if (arm.name, rate, seed) in done or time.monotonic() > until:
             continue
         row = run(arm, rate, seed, answers, work)
+        if name in WITH_FORGETTING:
+            row["divergence"] = round(divergence(work / "model", split), 5)
         keep(row)
         said = {k: row[k] for k in ("arm", "rate", "seed", "cpu_seconds", "tokens")}
         share = row["verdicts"].count("1") / len(row["verdicts"])
@@ -92,16 +101,16 @@ def fill(name: str, work: Path, until: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; none: all, in this order")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(ALL)}; none: all, in this order")
     parser.add_argument("--work", type=Path, default=Path("lab-work"), help="data is kept here (lab-work)")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run later than that")
     args = parser.parse_args()
-    if unknown := set(args.tables) - TABLES.keys():
+    if unknown := set(args.tables) - set(ALL):
         parser.error(f"no such table: {', '.join(sorted(unknown))}")
     args.work.mkdir(parents=True, exist_ok=True)
     RESULTS.mkdir(exist_ok=True)
     until = time.monotonic() + 60 * args.minutes
-    for name in args.tables or TABLES:
+    for name in args.tables or ALL:
         fill(name, args.work, until)
 
 

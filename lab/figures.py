@@ -1,0 +1,78 @@
+"""The page's two figures, from the rows: what a weight gains against the faults' share, and gained against kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from fgit_cli.reporting.drawing import Plot, write
+from lab.arms import FURTHER_SHARES, SHARED, SHARES, TABLES, at_level
+from lab.choice import KEEP, Point, points
+from lab.rows import rows, verdicts
+
+FOLDER = Path(__file__).parent / "figures"
+
+
+def share_curve() -> dict[str, list[tuple[float, float]]]:
+    """Each arm's (s, gain over SFT in points) by level and rate, means over seeds, as far as there are rows."""
+    found = rows("shares") + rows("further-shares")
+    gradient = {(r["arm"], r["seed"]): r["share"]["gradient"] for r in found if r.get("share")}
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for arm in SHARED[1:]:
+        for level in (*SHARES, *FURTHER_SHARES):
+            name, plain = at_level(arm.name, level), at_level(SHARED[0].name, level)
+            shares = [s for (of, _), s in gradient.items() if of == name]
+            for rate in TABLES["shares"].rates:
+                mine, theirs = verdicts(found, name, (rate,)), verdicts(found, plain, (rate,))
+                seeds = mine.keys() & theirs.keys()
+                if seeds and shares:
+                    gain = 100 * float(numpy.mean([mine[s] - theirs[s] for s in seeds]))
+                    curves.setdefault(f"{arm.name}, {rate:g}", []).append((float(numpy.mean(shares)), gain))
+    return {name: sorted(curve) for name, curve in curves.items()}
+
+
+def front() -> dict[str, list[Point]]:
+    """Each arm's points by rate, as far as there are rows."""
+    arms: dict[str, list[Point]] = {}
+    for point in points("front-validation"):
+        arms.setdefault(point.arm, []).append(point)
+    return {arm: sorted(found, key=lambda p: p.rate) for arm, found in arms.items()}
+
+
+def _draw_shares(figure: Any) -> None:
+    look, axes = figure.fgit, figure.subplots()
+    for number, (name, curve) in enumerate(share_curve().items()):
+        xs, ys = zip(*curve, strict=True)
+        axes.plot(xs, ys, "o-", color=look.series(number // 2), linestyle="-" if number % 2 else "--", label=name)
+    axes.axhline(0, color=look.muted, linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlabel("s, the marked tokens' share of SFT's squared gradient")
+    axes.set_ylabel("pass@1 over SFT, points")
+    look.legend(axes, above=True)
+
+
+def _draw_front(figure: Any) -> None:
+    look, axes = figure.fgit, figure.subplots()
+    for number, (arm, found) in enumerate(front().items()):
+        xs, ys = [100 * p.kept for p in found], [100 * p.gained for p in found]
+        axes.plot(xs, ys, "o-", color=look.series(number), linewidth=1, label=arm)
+    axes.axvline(100 * KEEP, color=look.muted, linewidth=0.8)
+    axes.set_xlabel("kept of what the base solves on untuned shapes, %")
+    axes.set_ylabel("gained on tuned shapes, points")
+    look.legend(axes, above=True)
+
+
+FIGURES = {
+    "shares": (
+        Plot("shares", "What a weight gains against the faults' share of the gradient", "", _draw_shares, 4.2),
+        share_curve,
+    ),
+    "front": (Plot("front", "Gained on tuned shapes against kept on untuned ones", "", _draw_front, 4.6), front),
+}
+
+
+def made() -> dict[str, Path]:
+    """Draw each figure that has rows; its file."""
+    ready = {name: plot for name, (plot, content) in FIGURES.items() if content()}
+    written = write(list(ready.values()), str(FOLDER)) if ready else []
+    return {name: path for name in ready for path in written if path.name == f"{name}.svg"}
