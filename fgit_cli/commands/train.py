@@ -35,16 +35,19 @@ def run(options: Options) -> None:
     from fgit_cli.training import machines
 
     _check_trackers(options)
-    if machines.launched() and not options.dry_run:
+    stops = options.dry_run or options.fault_share
+    if machines.launched() and not stops:
         _run_as_rank(options)
         return
     plan = machines.plan(options)
-    if not options.dry_run and _finished(options):
+    if not stops and _finished(options):
         return
     with _job_folder(options) as job:
         _prepare(options, job)
         if options.dry_run:
             _show_estimate(options, plan, job)
+        elif options.fault_share:
+            _show_share(options, plan, job)
         else:
             _train(options, plan, job)
 
@@ -194,6 +197,25 @@ def _prepare(options: Options, job: Path) -> None:
             runlog.say(f"{bad} bad lines passed over")
         for note in checks.mask_notes(store.about["masks"], objective) + checks.length_notes(store, config, name):
             runlog.say(note)
+
+
+def _show_share(options: Options, plan: "Plan", job: Path) -> None:
+    """Measure in this process, on one device."""
+    from fgit_cli import jsonl
+    from fgit_cli.training import checks, data, machines, model, runlog, share
+    from fgit_cli.training.support import prepare
+
+    store = data.PairStore(job / "pairs")
+    accelerator = machines.start(options, machines.Plan(1, 1, plan.device, None))
+    loaded, _ = model.load_model(checks.model_name(options.model, store.about["tokenizer"]), options, accelerator)
+    layout = prepare(
+        loaded, options.layout, options.attention, store.longest, kernels_wanted=options.kernels,
+        device=accelerator.device,
+    )  # fmt: skip
+    found = share.fault_share(loaded, store, options, layout, accelerator)
+    if not options.quiet:
+        runlog.say(share.speaks_for(found))
+    jsonl.Writer(None).write(found or {})
 
 
 def _show_estimate(options: Options, plan: "Plan", job: Path) -> None:

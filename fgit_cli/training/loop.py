@@ -27,6 +27,7 @@ from fgit_cli.training.pairs import Example
 from fgit_cli.training.reference import reference_of
 from fgit_cli.training.runlog import RunLog
 from fgit_cli.training.saving import CHAT_TEMPLATE, model_files, save_chat_template, save_model
+from fgit_cli.training.share import fault_share
 from fgit_cli.training.step import Totals, confirm, prepare, step
 from fgit_cli.training.sums import Sums
 from fgit_cli.training.support import without_dropout
@@ -69,6 +70,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     layout = prepare(
         model, options.layout, options.attention, longest, kernels_wanted=options.kernels, device=accelerator.device
     )
+    share = fault_share(model, store, options, layout, accelerator)
     optimizer = make_optimizer(model, options, fused=accelerator.device.type == "cuda")
     model, optimizer = accelerator.prepare(model, optimizer)
     layout = confirm(model, layout, steady=objective.preference)
@@ -166,6 +168,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
             if (job / CHAT_TEMPLATE).exists():  # the prompts were made by another than the tokenizer's own
                 save_chat_template(job / CHAT_TEMPLATE, folder)
             run = run_record(options, store, machine, {"name": name, "revision": source.revision})
+            run["fault_share"] = share
             run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}
             run["files"] = described(folder, model_files(folder))
             write_card(folder, run)

@@ -246,6 +246,12 @@ class Options(Common):
         "Say launch line, steps, tokens, memory and hours as a JSON object, and stop.",
         recorded=False,
     )
+    fault_share: bool = option(
+        False,
+        "Say the marked tokens' share of tokens, loss and gradient over 64 pairs as a JSON object, and stop; every "
+        "run.json has it.",
+        recorded=False,
+    )
     gpu: str | None = option(
         None, "--dry-run: the GPU to reckon with, by name (a100-80gb, a800-80gb, h100, ...).", recorded=False
     )
