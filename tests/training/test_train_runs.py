@@ -51,6 +51,25 @@ def same(one, other, tolerance=0.0) -> bool:
     return all((one[k] - other[k]).abs().max() <= tolerance for k in one)
 
 
+def test_the_faults_share_is_said_alone_and_kept_in_every_run(train, tmp_path):
+    [said] = train(objective="sft", fault_share=True)
+    assert said.keys() == {"pairs", "tokens", "loss", "gradient", "weight_2"}
+    assert said["pairs"] == 24
+    assert not (tmp_path / "fgit-out").exists()
+    train(objective="sft", max_steps=1)
+    assert json.loads((tmp_path / "fgit-out" / "run.json").read_text())["fault_share"] == said
+
+
+@pytest.mark.parametrize("objective", ["dft", "fork"])
+def test_other_objectives_learn(train, objective):
+    steps = train(objective=objective, num_train_epochs=4.0, warmup_ratio=0.0)
+    assert steps[-1]["loss"] < steps[0]["loss"] or objective == "dft"  # whose loss need not fall
+    assert steps[-1]["nll"] < steps[0]["nll"]
+    if objective == "fork":
+        assert steps[-1]["fork_log_ratio"] > steps[0]["fork_log_ratio"]
+        assert steps[-1]["fed"] < 1
+
+
 def test_a_run_writes_model_tokenizer_records_and_card(train, model, tmp_path):
     from transformers import AutoModelForCausalLM
 
