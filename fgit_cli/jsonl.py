@@ -21,12 +21,18 @@ import orjson
 
 from fgit_cli.errors import EngineError, InputError, UsageError
 
-# Digits as 0, exponents as e, anything else as a space: three searches in C where a regular expression takes 1 ms.
-_SHAPE = bytes(
-    ord("0") if 48 <= c <= 57 else ord("e") if c in b"eE" else c if c == ord("+") else 32 for c in range(256)
-)
+
+def _shape_of(byte: int) -> int:
+    """A digit becomes `0`, an `E` becomes `e`; `e` and `+` stay, and everything else becomes a space."""
+    if byte in b"0123456789":
+        return ord("0")
+    if byte in b"eE":
+        return ord("e")
+    return byte if byte == ord("+") else ord(" ")
 
 
+# Translated by this table, a line is searched for long numbers in C; a regular expression takes 1 ms.
+_SHAPE = bytes(map(_shape_of, range(256)))
 _GZIP = b"\x1f\x8b"
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+OTHER_SCOPES = (ast.arguments, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)  # or evaluated outside
+TYPE_PARAMETERS = ("TypeVar", "ParamSpec", "TypeVarTuple")  # of Python 3.12
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -186,43 +188,51 @@ def _bound(node: Any) -> tuple[set[str], dict[str, str]]:
     """The names a scope binds, and those it declares to live elsewhere."""
     bound: set[str] = set()
     elsewhere: dict[str, str] = {}
-    stack: list[tuple[Any, bool]] = []  # node, and whether we are inside a comprehension, where only `:=` binds outside
-    if isinstance(node, COMPREHENSIONS):
-        stack = [(g.target, False) for g in node.generators]
-    elif isinstance(node, ast.Lambda):
-        stack = [(node.args, False), (node.body, False)]
-    else:
-        stack = [(n, False) for n in node.body]
-        stack += [(node.args, False)] if hasattr(node, "args") else []
-        stack += [(p, False) for p in getattr(node, "type_params", [])]
+    stack = [(n, False) for n in _inside(node)]  # and whether we are in a comprehension, where only `:=` binds outside
     while stack:
         at, comprehension = stack.pop()
-        if isinstance(at, ast.arguments):
-            every = [*at.posonlyargs, *at.args, *at.kwonlyargs, at.vararg, at.kwarg]
-            bound |= {x.arg for x in every if x}
-            continue
-        if isinstance(at, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(at.name)
-            continue
-        if isinstance(at, ast.Lambda):
-            continue
-        if isinstance(at, ast.Name) and isinstance(at.ctx, ast.Store | ast.Del) and not comprehension:
-            bound.add(at.id)
-        elif isinstance(at, ast.NamedExpr) and isinstance(at.target, ast.Name):
-            bound.add(at.target.id)
-        elif isinstance(at, ast.alias):
-            bound.add((at.asname or at.name).split(".")[0])
-        elif isinstance(at, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and at.name:
-            bound.add(at.name)
-        elif isinstance(at, ast.MatchMapping) and at.rest:
-            bound.add(at.rest)
-        elif isinstance(at, ast.Global | ast.Nonlocal):
+        bound |= _bound_by(at, comprehension)
+        if isinstance(at, ast.Global | ast.Nonlocal):
             elsewhere |= dict.fromkeys(at.names, "global" if isinstance(at, ast.Global) else "nonlocal")
-        elif type(at).__name__ in ("TypeVar", "ParamSpec", "TypeVarTuple"):
-            bound.add(at.name)
-        inside = comprehension or isinstance(at, COMPREHENSIONS)
-        stack += [(child, inside) for child in ast.iter_child_nodes(at)]
+        if not isinstance(at, OTHER_SCOPES):
+            inside = comprehension or isinstance(at, COMPREHENSIONS)
+            stack += [(child, inside) for child in ast.iter_child_nodes(at)]
     return bound, elsewhere
+
+
+def _inside(node: Any) -> list[Any]:
+    """The nodes in which a scope binds its names."""
+    if isinstance(node, COMPREHENSIONS):
+        return [generator.target for generator in node.generators]
+    if isinstance(node, ast.Lambda):
+        return [node.args, node.body]
+    arguments = [node.args] if hasattr(node, "args") else []
+    return [*node.body, *arguments, *getattr(node, "type_params", [])]
+
+
+def _bound_by(node: Any, comprehension: bool) -> set[str]:
+    """The names that one node binds in the scope where it stands."""
+    match node:
+        case ast.arguments():
+            every = [*node.posonlyargs, *node.args, *node.kwonlyargs, node.vararg, node.kwarg]
+            return {argument.arg for argument in every if argument}
+        case ast.Name(ctx=ast.Store() | ast.Del()):
+            return set() if comprehension else {node.id}
+        case ast.alias():
+            return {(node.asname or node.name).split(".")[0]}
+        case (
+            ast.NamedExpr(target=ast.Name(id=str(name)))
+            | ast.FunctionDef(name=str(name))
+            | ast.AsyncFunctionDef(name=str(name))
+            | ast.ClassDef(name=str(name))
+            | ast.ExceptHandler(name=str(name))
+            | ast.MatchAs(name=str(name))
+            | ast.MatchStar(name=str(name))
+            | ast.MatchMapping(rest=str(name))
+        ):
+            return {name}
+        case _:
+            return {node.name} if type(node).__name__ in TYPE_PARAMETERS else set()
 
 
 def _own_attributes(tree: ast.Module) -> set[str]:

@@ -12,9 +12,9 @@ import time
 
 from fgit_cli.executor import wire
 from fgit_cli.executor.confine import Box
+from fgit_cli.executor.deadline import Deadline
 
 _CHUNK = 1 << 18  # bytes read of the child at a time
-_BUSY = 0.9  # of its time, and a sample has used it up itself
 _STARVED = 20.0  # a child that waits for a processor gets at most this many times its total limit, by the clock
 _LAST_WORDS = 5.0  # seconds from the last output to the end
 _BESIDES = 16 << 20  # bytes that a child may send beside its outputs
@@ -36,10 +36,10 @@ class Watch:
             os.set_blocking(questions, False)
         self.index, self.began = -1, False
         self.schedule = -1  # the file that tells how long the child waited for a processor
-        self._started = self._since = time.monotonic()
-        self._starved = self._starved_before = 0.0  # seconds without a processor: in all, and before this input
-        self._used_before = 0.0  # processor seconds of the sample before this input
-        self._patience = self._patience_in_all = 1.0  # times their limits that this input, and all, may take
+        now = time.monotonic()
+        self._input = Deadline(self._limit(), now)
+        self._whole = Deadline(job["total_limit"], now)
+        self._starved = 0.0  # seconds without a processor, in all
         self.overran = False  # a limit was passed, within the job's patience
         self.settled = False  # all patience was used up in processor time
         self._head, self._kind = b"", b""  # of the frame that is being read
@@ -95,9 +95,8 @@ class Watch:
         return limits[self.index] if self.index < len(limits) else _LAST_WORDS
 
     def _deadline(self) -> float:
-        """By the clock; put off by the time that the child was ready to run and did not."""
-        one = self._since + self._patience * self._limit() + self._starved - self._starved_before
-        return min(one, self._started + self._patience_in_all * self.job["total_limit"] + self._starved)
+        """The earlier of the two, by the clock."""
+        return min(self._input.at(self._starved), self._whole.at(self._starved))
 
     def _late(self) -> str:
         """ "timeout" or "total" when a deadline passed.
@@ -109,24 +108,19 @@ class Watch:
         if now < self._deadline():
             return ""
         before, self._starved = self._starved, self._read_starved()
-        total = self._patience_in_all * self.job["total_limit"]
         used = self.box.processor_seconds(self.pid)
-        here, limit = used - self._used_before, self._patience * self._limit()
-        spent = here >= limit or used >= total or now - self._started > _STARVED * total
-        if self._starved - before > 0.01 and not spent:
+        waited_long = now - self._whole.since > _STARVED * self._whole.allowed
+        if self._starved - before > 0.01 and not (self._input.spent(used) or self._whole.spent(used) or waited_long):
             return ""
-        in_all = now >= self._started + total + before  # which of the two deadlines it was
-        busy = used >= _BUSY * total if in_all else here >= _BUSY * limit
-        shown = self._patience_in_all if in_all else self._patience
-        if busy and shown < self.job["patience"] and not self.box.crowded:  # of several processes the clock alone tells
+        passed = self._whole if now >= self._whole.at(before) else self._input
+        busy = passed.busy(used)
+        patience = self.job["patience"]
+        if busy and passed.patience < patience and not self.box.crowded:  # of several processes the clock alone tells
             self.overran = True
-            if in_all:
-                self._patience_in_all = self.job["patience"]
-            else:
-                self._patience = self.job["patience"]
+            passed.patience = patience
             return ""
-        self.settled = busy and shown > 1
-        return "total" if in_all else "timeout"
+        self.settled = busy and passed.patience > 1
+        return "total" if passed is self._whole else "timeout"
 
     def _read_starved(self) -> float:
         """Seconds that the child was ready to run and did not, so far (0 where the kernel does not count them)."""
@@ -197,20 +191,21 @@ class Watch:
                 reason = "finished"
             elif self._kind == wire.BEGIN:
                 self.began = True
-                self._next_input(now)
-                self._started = now
+                self._begin_input(now)
+                self._whole.since = now
             elif self._kind in wire.STAMPED:
-                stamps.append(now - self._since)
-                self._next_input(now)
+                stamps.append(now - self._input.since)
                 self.index += 1
+                self._begin_input(now)
             self._head, self._kind = b"", b""
         return stamps, reason
 
-    def _next_input(self, now: float) -> None:
-        if now > self._since:  # several frames of one read share one look
-            self._starved = self._starved_before = self._read_starved()
-            self._used_before = self.box.processor_seconds(self.pid)
-        self._since, self._patience = now, 1.0
+    def _begin_input(self, now: float) -> None:
+        starved, used = self._input.starved_before, self._input.used_before
+        if now > self._input.since:  # several frames of one read share one look
+            starved = self._starved = self._read_starved()
+            used = self.box.processor_seconds(self.pid)
+        self._input = Deadline(self._limit(), now, starved, used)
 
     def _refusal(self) -> str:
         """Why the frame whose head has come is not taken, if so."""
