@@ -11,6 +11,8 @@ Holds in memory an index of the benchmarks, about 100 bytes a word of theirs.
 Example: fgit decontaminate --against HumanEval.jsonl.gz --against mbpp.jsonl < evol.jsonl > clean.jsonl
 """
 
+# The inside of this command: stages/decontaminate.py.
+
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

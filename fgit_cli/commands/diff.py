@@ -6,6 +6,8 @@ sides. Holds one record at a time.
 fgit diff < pairs.jsonl | fgit mask --tokenizer Qwen/Qwen2.5-Coder-7B-Instruct
 """
 
+# The inside of this command: stages/diff.py.
+
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator

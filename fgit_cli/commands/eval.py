@@ -9,6 +9,8 @@ for the samples first; without it and with nothing on stdin, the model is the fo
 Holds at most a hundred samples a worker in memory, however many there are (--evalplus-json: all).
 """
 
+# The inside of this command: stages/ask.py (a model is asked), stages/judge.py (samples are judged).
+
 import dataclasses
 import sys
 import warnings

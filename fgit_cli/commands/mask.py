@@ -7,6 +7,8 @@ records of a few batches.
 fgit mask --tokenizer Qwen/Qwen2.5-Coder-7B-Instruct < selected.jsonl > pairs.jsonl
 """
 
+# The inside of this command: stages/mask.py.
+
 import dataclasses
 import itertools
 import os

@@ -12,6 +12,8 @@ same command goes on where it was stopped.
 fgit mutate --base-url http://localhost:8000/v1 evol.jsonl.gz > variants.jsonl
 """
 
+# The inside of this command: stages/mutate.py; of --preview stages/preview.py.
+
 import dataclasses
 import hashlib
 import importlib

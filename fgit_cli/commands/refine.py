@@ -10,6 +10,8 @@ Holds in memory twice --concurrency records. Every answer is kept under --work-d
 fgit refine --base-url http://localhost:8000/v1 instructions.jsonl > pairs.jsonl
 """
 
+# The inside of this command: stages/refine.py.
+
 import dataclasses
 from importlib.util import find_spec
 from typing import Literal

@@ -7,10 +7,12 @@ they stream by.
     fgit report base=base.jsonl sft=sft.jsonl fgit=fgit.jsonl --baseline sft --format markdown
 """
 
+# The inside of this command: reporting/, and views/ for its page.
+
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +36,7 @@ ORDER = (
     "scores", "intervals", "gains", "comparison", "passk", "tasks", "errors", "messages", "near", "faults", "lab",
     "training", "pairs", "variants", "variant_reasons", "variant_kinds", "against",
 )  # fmt: skip
+NEED_SCIPY = ("comparison", "lab")
 DETAILS = ("tasks", "messages")  # long ones: text formats have them only when they are named
 
 
@@ -137,38 +140,37 @@ def builders(read: "Inputs", options: Options) -> "Builders":
         baseline = comparison.choose_baseline(runs, options.baseline)
         nearest = failures.Nearest(runs, inputs.references(options.references))
         makers |= {
-            "scores": lambda: scores.scores(runs),
-            "intervals": lambda: scores.intervals(runs),
-            "passk": lambda: scores.pass_at_k(runs),
-            "errors": lambda: failures.errors(runs),
-            "messages": lambda: failures.messages(runs),
-            "near": lambda: failures.near(runs, nearest, baseline),
+            "scores": partial(scores.scores, runs),
+            "intervals": partial(scores.intervals, runs),
+            "passk": partial(scores.pass_at_k, runs),
+            "errors": partial(failures.errors, runs),
+            "messages": partial(failures.messages, runs),
+            "near": partial(failures.near, runs, nearest, baseline),
         }
         if len(scores.models(runs)) > 1:
             makers |= {
-                "gains": lambda: comparison.gains(runs, baseline),
-                "comparison": lambda: needs_scipy("comparison", lambda: comparison.paired(runs, baseline), options),
-                "tasks": lambda: comparison.wins_and_losses(runs, baseline),
-                "faults": lambda: repairs.faults(runs, nearest, baseline),
+                "gains": partial(comparison.gains, runs, baseline),
+                "comparison": partial(comparison.paired, runs, baseline),
+                "tasks": partial(comparison.wins_and_losses, runs, baseline),
+                "faults": partial(repairs.faults, runs, nearest, baseline),
             }
     elif options.references or (options.baseline and not read.lab):
         raise UsageError("--baseline and --references are for eval results, and there are none in the input")
     if read.lab:
-        makers["lab"] = lambda: needs_scipy("lab", lambda: repeated_runs.lab(read.lab, options.baseline), options)
+        makers["lab"] = partial(repeated_runs.lab, read.lab, options.baseline)
     makers |= {
-        "training": lambda: training_logs.training(read.logs),
-        "pairs": lambda: masked_pairs.table(list(read.pairs.values())),
+        "training": partial(training_logs.training, read.logs),
+        "pairs": partial(masked_pairs.table, list(read.pairs.values())),
     }
     if options.variants:
         counted = inputs.variants(options.variants)
         makers |= {
-            "variants": lambda: variant_quality.quality(counted),
-            "variant_reasons": lambda: variant_quality.reasons(counted),
-            "variant_kinds": lambda: variant_quality.kinds_of_fault(counted),
+            "variants": partial(variant_quality.quality, counted),
+            "variant_reasons": partial(variant_quality.reasons, counted),
+            "variant_kinds": partial(variant_quality.kinds_of_fault, counted),
         }
     if options.against:
-        against = options.against
-        makers["against"] = lambda: published.against(against, runs)
+        makers["against"] = partial(published.against, options.against, runs)
     return {name: makers[name] for name in ORDER if name in makers}
 
 
@@ -227,11 +229,18 @@ def loaded_tokenizer(name: str) -> Any:
         return None
 
 
-def needs_scipy(name: str, make: "Callable[[], Table | None]", options: Options) -> "Table | None":
-    """A table with tests; without scipy none, which is said, or an error where it was asked for."""
+def made(name: str, makers: "Builders", options: Options) -> "Table | None":
+    """The table of that name; None where the input has nothing for it.
+
+    Without scipy a table with tests is not made, which is said; it is an error where that table was asked for.
+    """
+    if name not in makers:
+        return None
     try:
-        return make()
+        return makers[name]()
     except ImportError:
+        if name not in NEED_SCIPY:
+            raise
         if name in options.table:
             raise MissingExtra(f"the table {name}", "report") from None
         note("report", options, f"no table {name}: {MissingExtra('it', 'report')}")
@@ -249,10 +258,10 @@ def chosen(makers: "Builders", options: Options) -> "list[Table]":
             break
         if name in DETAILS and not options.table and options.format not in ("json", "html"):
             continue
-        table = makers[name]() if name in makers else None
+        table = made(name, makers, options)
         if table:
             tables.append(table)
         elif options.table:
-            there = ", ".join(name for name, make in makers.items() if make())
+            there = ", ".join(name for name in makers if made(name, makers, options))
             raise UsageError(f"--table {name}: no such table for this input; there are: {there}")
     return tables

@@ -8,6 +8,8 @@ with GPUs it starts `accelerate launch` with DeepSpeed over all of them; on a CP
 Example: fgit train pairs.jsonl --model Qwen/Qwen2.5-Coder-1.5B-Instruct > steps.jsonl
 """
 
+# The inside of this command: training/: loop.py is a run from top to bottom, losses.py has W.
+
 import contextlib
 import json
 import shutil
