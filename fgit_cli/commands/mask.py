@@ -21,7 +21,7 @@ from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.diff import read_pair
-from fgit_cli.stages.mask import Gaps, Item, Masked, Masker, Settings, TooLongHow, mask, read_job
+from fgit_cli.stages.mask import Gaps, Masked, Masker, RecordJob, Settings, TooLongHow, mask, read_job
 from fgit_cli.stages.running import Tally, run_filter
 
 
@@ -96,14 +96,14 @@ def run(options: Options) -> None:
         for show in looks:
             show(data)
 
-    def whole(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
+    def whole(items: Iterable[RecordJob], tally: Tally) -> Iterator[dict[str, Any]]:
         records = mask(items, tally, masker, workers, options.files, look if looks else None)
         if not options.explain:
             yield from records
         for _ in itertools.islice(records, options.explain):
             tally.written += 1
 
-    def prepare(record: Record) -> Item:
+    def prepare(record: Record) -> RecordJob:
         return read_job(read_pair(record, options.overrides, options.keep_unpaired), settings, options.given)
 
     run_filter("mask", options, prepare, whole)

@@ -56,7 +56,7 @@ def runnable(tests: str, code: str) -> str:
     if not (can_fail(ast.unparse(module)) and _names(module) & own):
         raise Unusable("trivial tests")
     lines = [ast.get_source_segment(tests, s, padded=True) or "" for s in body]
-    decorated = [_with_decorators(tests, s, text) for s, text in zip(body, lines, strict=True)]
+    decorated = [_with_decorators(s, text) for s, text in zip(body, lines, strict=True)]
     return "\n".join([*decorated, *calls]) + "\n"
 
 
@@ -193,7 +193,7 @@ def _calls(s: ast.stmt) -> list[str]:
     return []
 
 
-def _with_decorators(tests: str, s: ast.stmt, text: str) -> str:
+def _with_decorators(s: ast.stmt, text: str) -> str:
     """A definition's source segment leaves its decorators out."""
     decorators = getattr(s, "decorator_list", [])
     return "\n".join([*(f"@{ast.unparse(d)}" for d in decorators), text])

@@ -7,7 +7,7 @@ from typing import Any
 
 from fgit_cli import __version__
 from fgit_cli.reporting.scores import title
-from fgit_cli.reporting.solutions import Item
+from fgit_cli.reporting.solutions import ChangedTask
 from fgit_cli.reporting.table import NOTHING, Column, Table, text
 from fgit_cli.views import gallery
 from fgit_cli.views.markup import Html, join, tag
@@ -25,7 +25,7 @@ class Content:
     tables: list[Table]
     plots: list[tuple[str, str, str]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)  # the data of views/gallery.py
-    solutions: list[Item] = field(default_factory=list)
+    solutions: list[ChangedTask] = field(default_factory=list)
     baseline: str = ""
     notes: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)

@@ -14,7 +14,7 @@ MOST = 400  # items on one page
 
 
 @dataclass(frozen=True)
-class Item:
+class ChangedTask:
     """A task won or lost; each side's lines with whether they changed."""
 
     model: str
@@ -26,7 +26,7 @@ class Item:
     after: list[tuple[str, bool]]
 
 
-def items(runs: Runs, baseline: str) -> list[Item]:
+def items(runs: Runs, baseline: str) -> list[ChangedTask]:
     """Won tasks first in each model and bench; at most MOST in all."""
     found = []
     for model, bench, tests, new, old in shared_tasks(runs, baseline):
@@ -38,7 +38,7 @@ def items(runs: Runs, baseline: str) -> list[Item]:
             outcome = "won" if new[task] > old[task] else "lost"
             before, after = changed(first(base, task), first(run, task))
             verdicts = verdict(base, task), verdict(run, task)
-            found.append(Item(model, bench, task, outcome, verdicts, before, after))
+            found.append(ChangedTask(model, bench, task, outcome, verdicts, before, after))
     return found[:MOST]
 
 

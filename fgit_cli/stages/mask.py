@@ -54,14 +54,14 @@ class Job(NamedTuple):
     diff: tuple[Difference, Made] | None
 
 
-class Item(NamedTuple):
+class RecordJob(NamedTuple):
     """A record and its job."""
 
     record: dict[str, Any]
     job: Job
 
 
-def read_job(pair: Pair, settings: Settings, given: Container[str]) -> Item:
+def read_job(pair: Pair, settings: Settings, given: Container[str]) -> RecordJob:
     """The job of a pair, with the difference that its record brings.
 
     Raises InputError for a difference that does not fit the texts, or that was made otherwise than an option says
@@ -72,7 +72,7 @@ def read_job(pair: Pair, settings: Settings, given: Container[str]) -> Item:
     if record.get("diff") is not None and incorrect is not None:
         brought = from_field(record["diff"], correct, incorrect)
         _agree(settings, given, brought[1])
-    return Item(record, Job(fields.instruction(record), correct, incorrect, brought))
+    return RecordJob(record, Job(fields.instruction(record), correct, incorrect, brought))
 
 
 def _agree(settings: Settings, given: Container[str], made: Made) -> None:
@@ -215,7 +215,7 @@ def one_sided(difference: Difference, places: Sequence[Place], parted: Sequence[
 
 
 def mask(
-    items: Iterable[Item],
+    items: Iterable[RecordJob],
     tally: Tally,
     masker: Masker,
     workers: int,

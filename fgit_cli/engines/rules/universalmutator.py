@@ -53,7 +53,7 @@ def mutations(code: str, language: str) -> Iterator[Mutation]:
         raise MissingExtra("--method universalmutator", "mutate") from None
     texts = code.split("\n")
     lines = [_Line(text) for text in texts]
-    _take_out(lines, code, spans(code, language))
+    _take_out(lines, spans(code, language))
     chatter = io.StringIO()
     with contextlib.redirect_stdout(chatter):
         made = mutator.mutants_regexp(
@@ -130,7 +130,7 @@ class _Line:
         return new + tail
 
 
-def _take_out(lines: list[_Line], code: str, found: Sequence[Span]) -> None:
+def _take_out(lines: list[_Line], found: Sequence[Span]) -> None:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line.text) + 1)
