@@ -1,1 +1,1 @@
-"""The outside world behind small interfaces: teachers, embedders, tokenizers, the executor, caches."""
+"""The engines are the outside world behind small interfaces: generation, embedding, tokenizing, rules, work folders."""

@@ -1,4 +1,4 @@
-"""The folder that holds work which cost money or hours, so that the same command takes it up again.
+"""Keeps a folder for work that cost money or hours, so that the same command takes it up again.
 
 Its name is `.fgit/COMMAND-HASH`: the hash covers the content of the input files and the recorded options, so another
 input or another model never meets the wrong work. Options that only say where or how fast are left out of the hash

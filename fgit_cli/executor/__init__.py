@@ -1,7 +1,7 @@
-"""Run code that a model wrote, and learn what it computes, without trusting it.
+"""The executor runs code that a model wrote and says what it computes, without trusting it.
 
-A library of its own: nothing here knows a benchmark. *The untrusted process produces outputs, never a verdict, and
-never holds an expected value*; the parent compares. In use:
+It is a library of its own: nothing here knows a benchmark. *The untrusted process produces outputs, never a verdict,
+and never holds an expected value*; the parent compares. In use:
 
     from fgit_cli.executor import CallJob, Executor, Expected, Rules, encode
 

@@ -1,4 +1,4 @@
-"""How a run ended, in the words of a verdict: by the child's last frame, else by the zygote's account."""
+"""Says how a run ended, in the words of a verdict: by the child's last frame, else by the zygote's account."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the process of the code does in a dialogue: it loads the code and does what the tests' process asks of it.
+"""Serves the code in a dialogue: its process loads the code and does what the tests' process asks of it.
 
 A message is a value that `values.encode` writes. The tests ask `{"get": name}`, `{"read": [thing, attribute]}`,
 `{"call": [thing, method or None, arguments, keywords]}`, and end a call of one of their own functions by

@@ -1,4 +1,4 @@
-"""The process that decodes and compares outputs. It holds expected values and never code under test; it can be killed.
+"""Decodes and compares outputs in a process that holds expected values and never code under test; it can be killed.
 
 An output is data, but data can stall a comparison (a set of integers with one hash), so the parent gives each
 comparison a time and starts a new process when it runs out.

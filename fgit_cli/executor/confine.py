@@ -1,4 +1,4 @@
-"""How each child of a zygote is shut in, by level; Linux only but for `none`.
+"""Shuts each child of a zygote in, by level; all levels but `none` need Linux.
 
 entering.py makes the `Box`, once; the box readies each fork (`before_fork`), confines the child (`confine`), looks at
 it (`processor_seconds`, `memory_held`) and clears up what it left (`clear`).

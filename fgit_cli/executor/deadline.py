@@ -1,4 +1,4 @@
-"""One limit on a sample's time: that of the input which runs, or that of the whole sample. The supervisor has both."""
+"""Keeps one limit on a sample's time: that of the input which runs, or that of the whole sample."""
 
 from dataclasses import dataclass
 

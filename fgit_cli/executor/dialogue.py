@@ -1,4 +1,4 @@
-"""The parent's part in a dialogue: a process with the tests asks one with the code, each message goes through here.
+"""Passes messages between a process with the tests and one with the code: the parent's part in a dialogue.
 
 The parent reads none of the messages. The verdict is the word of the tests' process alone; of the code's process only
 how it ended counts.

@@ -1,4 +1,4 @@
-"""How a fresh interpreter shuts itself in, by level, before it becomes the zygote."""
+"""Shuts a fresh interpreter in, by level, before it becomes the zygote."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
-"""Whether an output is what was expected: EvalPlus 0.3.1's rules (evalplus/eval/__init__.py), on decoded values.
+"""Decides whether an output is what was expected, by EvalPlus 0.3.1's rules (evalplus/eval/__init__.py).
 
-Runs in the comparator's process, on values made by `values.decode` alone: builtin types, numpy's, `Subclassed`,
-`Unrepresentable`. An exception of any kind means that the comparison failed, as it does there.
+It runs in the comparator's process, on decoded values made by `values.decode` alone: builtin types, numpy's,
+`Subclassed`, `Unrepresentable`. An exception of any kind means that the comparison failed, as it does there.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""A fresh Python that runs one module of fgit, on an import path where nothing comes before the standard library.
+"""Starts a fresh Python that runs one module of fgit; nothing on its import path comes before the standard library.
 
 A folder of packages may hold anything: a `typing.py` for Pythons of ten years ago is enough to keep an interpreter
 that finds it first from starting. So the folders of packages follow the standard library, whatever put them elsewhere,

@@ -1,4 +1,4 @@
-"""What the executor is asked and what it answers: plain frozen dataclasses, no behaviour.
+"""Says what the executor is asked and what it answers, in plain frozen dataclasses without behaviour.
 
 Values cross the border as type-tagged JSON (`values.encode`), each input and each output as one `bytes`.
 """

@@ -1,4 +1,4 @@
-"""Which isolation this machine can give, found out by trying it."""
+"""Finds out which isolation this machine can give, by trying it."""
 
 import os
 import sys

@@ -1,7 +1,7 @@
-"""The Linux system calls that Python's standard library does not offer, by ctypes; each raises OSError when it fails.
+"""Calls Linux where Python's standard library does not, by ctypes; each function raises OSError when its call fails.
 
-Only what a sandbox needs: namespaces, mounts, capabilities, Landlock, seccomp, process attributes. See the manual page
-of the same name for each.
+Here is only what a sandbox needs: namespaces, mounts, capabilities, Landlock, seccomp, process attributes. See the
+manual page of the same name for each.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""The executor: workers, each a sandbox process that forks per sample, and a comparator beside it."""
+"""The executor itself: its workers each have a sandbox process that forks per sample, and a comparator beside it."""
 
 import platform
 import queue

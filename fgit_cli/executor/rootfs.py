@@ -1,6 +1,6 @@
-"""The file system inside the box: the interpreter, the system's libraries, read-only; nothing of the user's.
+"""Builds the file system inside the box: the interpreter and the system's libraries, read-only; nothing of the user's.
 
-Built on a tmpfs with bind mounts, then entered with pivot_root; the host's tree is detached.
+It is built on a tmpfs with bind mounts and entered with pivot_root; the host's tree is detached.
 """
 
 import os

@@ -1,6 +1,7 @@
-"""What the forked child does: execute the code under test and write what comes of it to a pipe.
+"""Executes the code under test in the forked child and writes what comes of it to a pipe.
 
-Untrusted from its first line on: whatever it writes is an output, compared elsewhere. It never sees an expected value.
+This process is untrusted from its first line on: whatever it writes is an output, compared elsewhere. It never sees an
+expected value.
 """
 
 import json

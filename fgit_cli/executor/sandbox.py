@@ -1,4 +1,4 @@
-"""The parent's handle on one zygote: start it, send it a job, read what comes of it, stop it."""
+"""Starts one zygote, sends it jobs, reads what comes of them, and stops it: the parent's handle."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Seccomp filters for the code under test: a list of what is allowed (`pure`) or of what never is (`open`).
+"""Makes seccomp filters for the code under test: a list of what is allowed (`pure`) or of what never is (`open`).
 
 A filter is classic BPF over (system call number, architecture, arguments); see seccomp(2). Numbers of another
 architecture, and x86's x32 numbers, kill the process.

@@ -1,4 +1,4 @@
-"""Whether tests can be run apart from the code, and what they need of it: by the two texts alone.
+"""Tells whether tests can be run apart from the code, and what they need of it, by the two texts alone.
 
 The tests are Python run after the code, in its namespace. Run apart, the names that they take from the code stand for
 things in the code's process (tests_side.py), all but the modules that the code imports, which are imported again.

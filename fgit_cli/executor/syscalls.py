@@ -1,4 +1,4 @@
-"""System call numbers by machine, from the kernel's tables (unistd_64.h, asm-generic/unistd.h), and groups of them."""
+"""Lists system call numbers by machine, from the kernel's tables (unistd_64.h, asm-generic/unistd.h), in groups."""
 
 _X86_64 = {
     "read": 0, "write": 1, "readv": 19, "writev": 20, "pread64": 17, "pwrite64": 18, "preadv": 295, "pwritev": 296,

@@ -1,4 +1,4 @@
-"""What the tests' process does in a dialogue: it runs the tests, in which the code's names stand for things elsewhere.
+"""Runs the tests of a dialogue in their own process, where the code's names stand for things elsewhere.
 
 The code is not in this process: what comes of it is data that `values.decode` reads, or a `Thing`. Nothing that a
 result is compared with leaves this process while the result is data, and a `Thing` equals no data. A thing that is

@@ -1,4 +1,4 @@
-"""Python values as type-tagged JSON: what crosses the border between untrusted code and the process that compares.
+"""Writes Python values as type-tagged JSON: what crosses the border between untrusted code and what compares it.
 
 Plain JSON stands for None, bool, int, finite float, str and list. Everything else is an object of one tag and its
 content: {"tuple": [...]}, {"set": [...]}, {"frozenset": [...]}, {"dict": [[k, v], ...]}, {"bytes": hex},

@@ -1,6 +1,6 @@
-"""The supervisor of one child: relays its bytes under its own tag, stamps times, counts bytes, says when to stop.
+"""Supervises one child: relays its bytes under its own tag, stamps times, counts bytes, says when to stop.
 
-Of the child's bytes it reads the frames' heads only (kind and length), to know when an input is done and when there
+Of the child's bytes it reads only the frames' heads (kind and length), to know when an input is done and when there
 are too many bytes. The clock runs from outside, so nothing in the child can hold it.
 """
 

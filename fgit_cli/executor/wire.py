@@ -1,4 +1,4 @@
-"""Frames between the parent and the zygote (a socket), and from the code under test to the zygote (a pipe).
+"""Packs frames between the parent and the zygote (a socket), and from the code under test to the zygote (a pipe).
 
 Parent and zygote: one byte of kind, four of job number, eight of length, then the content. The child's: one byte of
 kind, four of length, content; they are relayed as bytes inside the zygote's own `DATA` frames, so nothing the

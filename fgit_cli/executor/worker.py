@@ -1,4 +1,4 @@
-"""One worker of the executor: a sandbox and a comparator, and how their answers become results.
+"""Turns a job into a result: a worker has a sandbox and a comparator.
 
 One thread at a time uses it.
 """

@@ -1,4 +1,4 @@
-"""The process in the box: imports once, forks per sample, and has the child watched (watch.py).
+"""Imports once, forks per sample and has each child watched (watch.py): the first process in the box.
 
 It reads jobs from the parent's socket and holds no expected value.
 """

@@ -1,1 +1,1 @@
-"""The inside of each command: a generator that takes its engine as an argument."""
+"""The stages are the insides of the commands: each is a generator that takes its engine as an argument."""

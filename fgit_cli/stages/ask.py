@@ -1,7 +1,8 @@
-"""The part of `fgit eval` that asks a model: a request per task, answers kept as they come, samples made of them.
+"""Asks a model for solutions of a benchmark's tasks and makes samples of its answers, for `fgit eval`.
 
-Answers are in the work folder the moment they exist; the same command again asks only for the others. The folder also
-holds `samples.jsonl`, once it is whole, and `run.json`: prompts, stops, sampling, model, how many answers were cut.
+Each task is one request. Answers are in the work folder the moment they exist; the same command again asks only for the
+others. The folder also holds `samples.jsonl`, once it is whole, and `run.json`: prompts, stops, sampling, model, how
+many answers were cut.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Errors that no code foresaw: which are fgit's own fault, and what is said of them."""
+"""Tells errors that no code foresaw, which are bugs in fgit, from errors of data, disk or memory."""
 
 import traceback
 from collections.abc import Callable

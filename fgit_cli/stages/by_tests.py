@@ -1,4 +1,4 @@
-"""Judges a variant by its record's own tests, in the executor's sandbox: the one place where that is decided.
+"""Judges a variant by its record's own tests, in the executor's sandbox. Nothing else in fgit decides that.
 
 The tests judge only where the correct response passes them. A variant is wrong only if it then fails them twice: a test
 that fails now and then shows nothing, and neither does what runs out of time or memory or could not be run.

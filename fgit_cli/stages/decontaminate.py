@@ -1,4 +1,4 @@
-"""Finds records that overlap with benchmarks: the inside of `fgit decontaminate`."""
+"""Finds the records that overlap with benchmarks, for `fgit decontaminate`."""
 
 import dataclasses
 import itertools

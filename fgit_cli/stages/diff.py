@@ -1,4 +1,4 @@
-"""Compares the two responses of each record by lines and characters: the inside of `fgit diff`."""
+"""Compares the two responses of each record by lines and characters, for `fgit diff`."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple

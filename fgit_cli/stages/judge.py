@@ -1,4 +1,4 @@
-"""Judges samples by a benchmark, several at once, in input order: the inside of `fgit eval`."""
+"""Judges samples by a benchmark, several at once, in input order, for `fgit eval`."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Puts the differences of each pair on the student's tokens: the inside of `fgit mask`.
+"""Puts the differences of each pair on the student's tokens, for `fgit mask`.
 
 A `Masker` brings prompt, tokens, difference and values together, for a batch of pairs at a time and in each worker
 process; `mask` sends it the records and puts what it gives into them.

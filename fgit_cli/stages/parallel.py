@@ -1,4 +1,4 @@
-"""Work on batches in several processes, in order, with bounded memory.
+"""Works on batches in several processes and gives their results in input order, with bounded memory.
 
 A batch is sent off when it is full or when no further input is waiting, and what was sent off is handed back before
 the program waits for input, so that a slow source never holds finished records back.

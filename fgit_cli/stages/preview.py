@@ -1,4 +1,4 @@
-"""Prompts, answers and what is made of them, for a person to read before the week of GPU time."""
+"""Shows prompts, answers and what is made of them to a person, before a week of GPU time is spent."""
 
 import difflib
 import itertools

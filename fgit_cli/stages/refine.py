@@ -1,4 +1,4 @@
-"""Pairs from an instruction alone, by iterative debugging: CodeFlow (Target-DPO, section 2.1 and appendix A).
+"""Makes pairs from an instruction alone, by iterative debugging (CodeFlow: Target-DPO, section 2.1 and appendix A).
 
 The teacher writes code and tests; the sandbox runs them; while they fail the teacher sees the error and repairs the
 code, five times at most. The version that passes is the correct response, an earlier one that fails the incorrect one.

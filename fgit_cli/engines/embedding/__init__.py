@@ -1,4 +1,4 @@
-"""Text embedders behind one small interface: UniXcoder by its own recipe, anything else by sentence-transformers.
+"""An embedder turns code into vectors; UniXcoder follows its own recipe, all others go by sentence-transformers.
 
 An embedder has `embed(texts) -> array [len(texts), dimension]` of unit length (the model runs in fp32, sums and
 cosines in fp64, so that the cosines of nearly equal texts keep their order), `windowed` (how many texts it

@@ -1,4 +1,4 @@
-"""Sentence-transformers models as embedders, as their own files configure them."""
+"""Runs sentence-transformers models as embedders, as their own files configure them."""
 
 from collections.abc import Sequence
 from pathlib import Path

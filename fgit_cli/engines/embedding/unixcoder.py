@@ -1,8 +1,9 @@
-"""UniXcoder as its authors use it for similarity (Guo et al. 2022, arXiv:2203.03850, encoder-only mode).
+"""Embeds code with UniXcoder as its authors do for similarity (Guo et al. 2022, arXiv:2203.03850, encoder-only mode).
 
-ids `<s> <encoder-only> </s> code </s>`, at most 512; RoBERTa, bidirectional, with the 2-D padding mask; the mean over
-all positions that are no padding, special tokens included; L2 norm. The mode token stands in the vocabulary but is
-not registered as special, so it is put in by its id: as text it would be split into pieces.
+The ids are `<s> <encoder-only> </s> code </s>`, at most 512; RoBERTa reads them in both directions, with the 2-D
+padding mask; the vector is the mean over all positions that are no padding, special tokens included, by its L2 norm.
+The mode token stands in the vocabulary but is not registered as special, so it is put in by its id: as text it would be
+split into pieces.
 """
 
 from collections.abc import Iterator, Sequence

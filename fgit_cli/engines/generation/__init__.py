@@ -1,4 +1,4 @@
-"""Text from language models, behind one small interface: a server, transformers in process, vLLM in process.
+"""An engine has a language model write text: on a server, or in this process by transformers or vLLM.
 
 An engine has two methods, see `Engine`. `mutate` and `refine` ask teachers through it, `eval` the model under test:
 

@@ -1,4 +1,4 @@
-"""The OpenAI batch format: requests written to a file for somebody else's machine, and the answers read back.
+"""Writes requests in the OpenAI batch format, for somebody else's machine, and reads the answers back.
 
 `vllm run-batch -i requests.jsonl -o answers.jsonl` and the batch services of hosted APIs take and give it. A request's
 `custom_id` is its identity (model, prompt, sampling), so the answers may come in any order and in several files.

@@ -1,8 +1,9 @@
-"""Which server gets the next request, and how many at a time: several base URLs balanced, concurrency that adapts.
+"""Chooses which server gets the next request and how many run at a time.
 
-Each endpoint has its own limit, raised by one for every limit's worth of successes and halved when the server says
-that it is overloaded (additive increase, multiplicative decrease, as TCP does). An endpoint that failed rests for a
-while; a request that failed there may go to another. Runs inside one event loop; nothing here is thread-safe.
+Several base URLs are balanced. Each endpoint has its own limit, raised by one for every limit's worth of successes and
+halved when the server says that it is overloaded (additive increase, multiplicative decrease, as TCP does). An endpoint
+that failed rests for a while; a request that failed there may go to another. Runs inside one event loop; nothing here
+is thread-safe.
 """
 
 import asyncio

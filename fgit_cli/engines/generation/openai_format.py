@@ -1,4 +1,4 @@
-"""The OpenAI format of requests and replies (chat completions, completions), shared by servers and batch files."""
+"""Writes requests and reads replies in the OpenAI format (chat completions, completions), for servers and batches."""
 
 import datetime
 import re

@@ -1,4 +1,4 @@
-"""Opens a model that writes text: the options that say which and where, and the engine that they mean.
+"""Opens a model that writes text: here are the options that say which and where, and what they mean.
 
 `mutate` and `refine` ask a teacher, `eval` the model under test; all three take these options and open it here. Where a
 command's default is another (the teacher is asked at temperature 0.8), its own dataclass declares the option anew.

@@ -1,4 +1,4 @@
-"""What a run with a teacher would do, before it is paid for: how many tokens, which prompts, which answers."""
+"""Counts what a run with a teacher would ask and cost, before it is paid for."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""`vllm serve` for as long as fgit needs it: started, waited for, and stopped whatever happens."""
+"""Runs `vllm serve` for as long as fgit needs it, and stops it whatever happens."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server as an engine: vLLM, SGLang, llama.cpp, transformers serve, a hosted API.
+"""Asks any OpenAI-compatible server: vLLM, SGLang, llama.cpp, transformers serve, a hosted API.
 
 Requests run in an event loop of their own thread. What a server may do wrong is expected here: it ignores `n`, refuses
 a field, is overloaded, cuts a reply, answers garbage, dies and comes back. What is one request's own fault fails that

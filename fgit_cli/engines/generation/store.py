@@ -1,7 +1,7 @@
-"""Answers that cost money, kept on disk (sqlite) the moment they exist; a run that died finds them again.
+"""Keeps answers on disk (sqlite) the moment they exist, because they cost money; a later run finds them again.
 
-Survives `kill -9` at any moment: an answer is committed before it counts. (The write-ahead log is synced at sqlite's
-"normal" level: a power cut may lose the last few answers, which are then asked for again.)
+The store survives `kill -9` at any moment: an answer is committed before it counts. (The write-ahead log is synced at
+sqlite's "normal" level: a power cut may lose the last few answers, which are then asked for again.)
 """
 
 import contextlib

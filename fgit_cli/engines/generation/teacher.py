@@ -1,4 +1,4 @@
-"""The teacher of `mutate` and `refine`: its defaults, and answers that are kept as they come."""
+"""Asks the teacher of `mutate` and `refine` and keeps its answers as they come."""
 
 import contextlib
 import dataclasses

@@ -1,6 +1,6 @@
-"""A local model in this process, through transformers: batched, padded on the left, greedy or sampled.
+"""Runs a local model in this process through transformers, in batches padded on the left, greedy or sampled.
 
-For small models and for evaluation; a large teacher is better served (see server.py).
+It is meant for small models and for evaluation; a large teacher is better served (see server.py).
 """
 
 import itertools

@@ -1,7 +1,7 @@
-"""A model in this process, through vLLM: the fastest way on a machine with GPUs that is all one's own.
+"""Runs a model in this process through vLLM, the fastest way on a machine with GPUs that is all one's own.
 
-Written to vLLM 0.32's documented offline interface (`LLM.generate` with token ids, `SamplingParams`) and tested against
-a stand-in for it; it has not been run on a GPU by this project.
+It is written to vLLM 0.32's documented offline interface (`LLM.generate` with token ids, `SamplingParams`) and tested
+against a stand-in for it; it has not been run on a GPU by this project.
 """
 
 import itertools

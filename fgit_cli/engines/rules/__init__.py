@@ -1,4 +1,4 @@
-"""Faults made by rules, without a model: the mutation operators of universalmutator and of Cosmic Ray.
+"""A rule backend makes faults without a model, by the mutation operators of universalmutator or Cosmic Ray.
 
 A backend is a module with LANGUAGES, version() and mutations(code, language), which gives every mutation that its rules
 allow; which are faults, and which few are taken, is decided by stages/mutate.py.

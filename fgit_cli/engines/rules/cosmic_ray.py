@@ -1,4 +1,4 @@
-"""Cosmic Ray's mutation operators for Python (github.com/sixty-north/cosmic-ray): changes of the syntax tree.
+"""Applies Cosmic Ray's mutation operators to Python (github.com/sixty-north/cosmic-ray); they change the syntax tree.
 
 What they make always parses, where a line rule may not. Comments and strings are never touched.
 """

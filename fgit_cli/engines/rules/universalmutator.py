@@ -1,4 +1,4 @@
-"""universalmutator's rules (Groce et al., ICSE 2018; github.com/agroce/universalmutator) through its Python API.
+"""Applies universalmutator's rules by its Python API (Groce et al., ICSE 2018; github.com/agroce/universalmutator).
 
 Its rules are regular expressions over a line. Comments and docstrings are taken out before they are applied and put
 back after, so no rule sees them; what the program prints on the way never reaches stdout.

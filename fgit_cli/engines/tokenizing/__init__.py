@@ -1,1 +1,1 @@
-"""Tokenizers, and the templates that put an instruction into the form a model expects."""
+"""A tokenizer turns text into ids; a template first puts the instruction into the form that a model expects."""

@@ -1,4 +1,4 @@
-"""How an instruction becomes a prompt, and which token ends a response.
+"""Turns an instruction into a prompt and says which token ends a response.
 
 A template is the tokenizer's chat template, `plain`, a named format of the papers' students (prompts/formats/), or a
 file. Prompts are lists of pieces: texts, and ids of the control tokens that the template itself writes; what stands in

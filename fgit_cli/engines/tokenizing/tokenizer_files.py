@@ -1,4 +1,4 @@
-"""A student's tokenizer from its files: a folder or a hub name (from the cache when offline), exactly as they say.
+"""Loads a student's tokenizer from a folder or a hub name (from the cache when offline), exactly as its files say.
 
 `tokenizer.json` is loaded by the `tokenizers` package itself: transformers 5 rebuilds some tokenizers (Llama-2-style
 ones, deepseek-coder's) so that other ids come out. Where transformers must build one, its ids are compared.

@@ -1,4 +1,4 @@
-"""The student's tokenizer: encodes text as text, prompt and response apart, and knows the characters of every token."""
+"""Encodes text with the student's tokenizer, prompt and response apart, and knows each token's characters."""
 
 import hashlib
 import json
