@@ -10,11 +10,13 @@ writing holds one record at a time. A folder:
     about.json                   ids, tokenizer, how the masks were made, counts, the data's fingerprint
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from fgit_cli.errors import EngineError, InputError
 from fgit_cli.training.pairs import Pair
 
 LARGEST_ID = 2**31 - 1
+COUNTED = ("pairs", "unpaired", "active", "changed", "marked", "forked", "correct_tokens")
 
 
 class PairStore:
@@ -127,65 +130,88 @@ def write_store(
 
 
 def _write(files: list[str], folder: Path, bad_line: Callable[[InputError], None] | None, what: str) -> dict[str, Any]:
-    ids: list[str] = []
-    tokenizer: dict[str, Any] | None = None
+    """Write the pairs of the files into `folder`; what `about.json` says of them."""
     masks: dict[str, dict[str, Any]] = {}
-    counts = dict.fromkeys(
-        ("pairs", "unpaired", "active", "changed", "marked", "forked", "tokens", "correct_tokens"), 0
-    )
-    largest = at = 0
-    digest = hashlib.sha256()
-    with (
-        open(folder / "tokens.i32", "wb") as tokens,
-        open(folder / "marks.u8", "wb") as marks,
-        open(folder / "bounds.i64", "wb") as bounds,
-        open(folder / "forks.i64", "wb") as forks,
-    ):
-        for record in jsonl.read(files, bad_line):
-            try:
-                pair = pair_of(record)
-                if max(pair.correct_mask.max(), pair.incorrect_mask.max(initial=0)) > 255:
-                    raise InputError("a mask holds a value above 255; `fgit mask` writes 0, 1 and 2")
-                tokenizer = _same_tokenizer(tokenizer, record)
-            except InputError as error:
-                error.place = error.place or record.place
-                if bad_line is None:
-                    raise
-                bad_line(error)
-                continue
-            sides = (pair.prompt_ids, pair.correct_ids, pair.incorrect_ids)
-            edges = at + np.cumsum([0, *map(len, sides)])
-            values = np.concatenate(sides).astype(np.int32)
-            marked = np.concatenate((np.zeros(len(sides[0])), pair.correct_mask, pair.incorrect_mask)).astype(np.uint8)
-            parting = np.insert(pair.forks, 0, len(ids), axis=1)
-            for stream, array in (
-                (tokens, values), (marks, marked), (bounds, edges.astype(np.int64)), (forks, parting),
-            ):  # fmt: skip
-                stream.write(array.tobytes())
-                digest.update(array.tobytes())
-            digest.update(pair.id.encode())
-            ids.append(pair.id)
-            largest = max(largest, int(values.max()))
-            at = int(edges[-1])
-            counts["pairs"] += 1
-            counts["unpaired"] += not len(pair.incorrect_ids)
-            counts["active"] += pair.active
-            counts["changed"] += bool((pair.correct_mask == 2).any() and (pair.incorrect_mask == 2).any())
-            counts["forked"] += bool(len(pair.forks))
-            counts["marked"] += bool(pair.correct_mask.any())
-            counts["correct_tokens"] += len(pair.correct_ids)
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
+    tokenizer: dict[str, Any] | None = None
+    with contextlib.closing(_Arrays(folder)) as arrays:
+        for record, pair, named in _usable(files, bad_line):
+            tokenizer = named
+            arrays.add(pair)
+            counts.update(_counted(pair))
             if isinstance(record.get("mask"), dict):
                 masks.setdefault(json.dumps(record["mask"], sort_keys=True), record["mask"])
-    counts["tokens"] = at
-    if not ids:
+    if not arrays.ids:
         raise InputError(f"no {what}: the input is empty", " ".join(files) or "stdin")
     return {
         "tokenizer": tokenizer or None,
         "masks": list(masks.values()),
-        "fingerprint": digest.hexdigest(),
-        "largest_id": largest,
+        "fingerprint": arrays.digest.hexdigest(),
+        "largest_id": arrays.largest,
         **counts,
-        "ids": ids,
+        "tokens": arrays.tokens,
+        "ids": arrays.ids,
+    }
+
+
+def _usable(
+    files: list[str], bad_line: Callable[[InputError], None] | None
+) -> Iterator[tuple[jsonl.Record, Pair, dict[str, Any] | None]]:
+    """The records that hold a pair, with it and with the tokenizer of all so far; others are raised or told."""
+    tokenizer: dict[str, Any] | None = None
+    for record in jsonl.read(files, bad_line):
+        try:
+            pair = pair_of(record)
+            if max(pair.correct_mask.max(), pair.incorrect_mask.max(initial=0)) > 255:
+                raise InputError("a mask holds a value above 255; `fgit mask` writes 0, 1 and 2")
+            tokenizer = _same_tokenizer(tokenizer, record)
+        except InputError as error:
+            error.place = error.place or record.place
+            if bad_line is None:
+                raise
+            bad_line(error)
+            continue
+        yield record, pair, tokenizer
+
+
+class _Arrays:
+    """The files of a store, written pair by pair: ids and marks one after the other, where each side ends, forks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = [open(folder / name, "wb") for name in ("tokens.i32", "marks.u8", "bounds.i64", "forks.i64")]
+        self.digest = hashlib.sha256()
+        self.ids: list[str] = []
+        self.tokens = self.largest = 0
+
+    def add(self, pair: Pair) -> None:
+        sides = (pair.prompt_ids, pair.correct_ids, pair.incorrect_ids)
+        values = np.concatenate(sides).astype(np.int32)
+        marks = np.concatenate((np.zeros(len(sides[0])), pair.correct_mask, pair.incorrect_mask)).astype(np.uint8)
+        bounds = (self.tokens + np.cumsum([0, *map(len, sides)])).astype(np.int64)
+        forks = np.insert(pair.forks, 0, len(self.ids), axis=1)  # with the pair's number first
+        for file, array in zip(self.files, (values, marks, bounds, forks), strict=True):
+            file.write(array.tobytes())
+            self.digest.update(array.tobytes())
+        self.digest.update(pair.id.encode())
+        self.ids.append(pair.id)
+        self.largest = max(self.largest, int(values.max()))
+        self.tokens = int(bounds[-1])
+
+    def close(self) -> None:
+        for file in self.files:
+            file.close()
+
+
+def _counted(pair: Pair) -> dict[str, int]:
+    """What one pair adds to the counts of a store."""
+    return {
+        "pairs": 1,
+        "unpaired": int(not len(pair.incorrect_ids)),
+        "active": int(pair.active),
+        "changed": int(bool((pair.correct_mask == 2).any() and (pair.incorrect_mask == 2).any())),
+        "marked": int(pair.correct_mask.any()),
+        "forked": int(bool(len(pair.forks))),
+        "correct_tokens": len(pair.correct_ids),
     }
 
 
