@@ -3,12 +3,13 @@
 import gzip
 import json
 import re
+import sys
 from collections import Counter
 
 import pytest
 
 from fgit_cli.core import fences
-from fgit_cli.core.equivalence import EQUAL, FORMATTING, NOT_PARSED, SAME_AST, reason, response_reason
+from fgit_cli.core.equivalence import EQUAL, FORMATTING, NOT_PARSED, SAME_AST, SAME_BYTECODE, reason, response_reason
 from fgit_cli.core.languages import canonical, python_tree
 from fgit_cli.core.syntax import GRAMMARS, outline
 
@@ -23,14 +24,20 @@ def rows(path):
 
 
 def test_golden_mutants_are_faults(data):
-    """universalmutator kept these as valid and not redundant: its own compile and bytecode checks agree with ours."""
+    """universalmutator kept these as valid and not redundant: its own compile and bytecode checks agree with ours.
+
+    It did so under Python 3.11. From 3.12 on a `continue` at the end of a loop is the same bytecode, and so no fault.
+    """
+    later = sys.version_info >= (3, 12)
     for row in rows(data / "mutants" / "golden_mutants.jsonl.gz"):
         lines = row["source"].splitlines(keepends=True)
         for edits in row["edits"]:
             mutant = list(lines)
             for first, last, text in reversed(edits):
                 mutant[first:last] = [text]
-            assert reason(row["source"], "".join(mutant), "python") is None
+            why = reason(row["source"], "".join(mutant), "python")
+            added = [text.strip() for _, _, text in edits]
+            assert why is None or (later and why == SAME_BYTECODE and any(t.startswith("continue") for t in added))
 
 
 @pytest.fixture(scope="module")
