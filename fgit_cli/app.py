@@ -223,4 +223,18 @@ def entry() -> None:
         if getattr(sys, stream) is None:  # closed by the caller (`<&-`): nothing to read, nowhere to write
             nowhere = os.open(os.devnull, os.O_RDWR)
             setattr(sys, stream, open(nowhere, "w" if number else "r", encoding="utf-8"))
+    _import_nothing_from_the_working_folder()
     sys.exit(main())
+
+
+def _import_nothing_from_the_working_folder() -> None:
+    """The Python processes that start from here (workers, ranks) leave the working folder out of their import path.
+
+    A `random.py` among somebody's data would end them. It stays where fgit itself was found there.
+    """
+    try:
+        found_there = os.path.samefile(os.curdir, os.path.dirname(os.path.dirname(__file__)))
+    except OSError:  # a folder that is gone
+        found_there = False
+    if not found_there:
+        os.environ["PYTHONSAFEPATH"] = "1"
