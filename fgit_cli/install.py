@@ -16,7 +16,7 @@ def command(extra: str) -> str:
 
 def advice(extra: str) -> str:
     """The same as a clause of a message, with the place where to type it."""
-    return f"in a clone of fgit run: {command(extra)}"
+    return f"in a clone of fgit run: {command(extra)} (or name a wheel of fgit in the dot's place)"
 
 
 def packages(*names: str) -> str:
