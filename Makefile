@@ -67,10 +67,10 @@ format: install
 	$(BIN)/ruff format .
 
 completions: install
-	$(BIN)/python completions/generate.py
+	$(BIN)/python -m completions.generate
 
 docs: install
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 wheel: install
 	rm -rf dist

@@ -1,7 +1,7 @@
 """Write the shell completions from the program itself.
 
-python completions/generate.py            writes fgit.bash, _fgit (zsh), fgit.fish
-python completions/generate.py --check    exits 1 where a file is not what Typer gives
+python -m completions.generate            writes fgit.bash, _fgit (zsh), fgit.fish
+python -m completions.generate --check    exits 1 where a file is not what Typer gives
 """
 
 import sys

@@ -1,26 +1,35 @@
 """Write help texts and examples into the pages, from the program itself; a test compares.
 
-    python docs/generate.py            writes
-    python docs/generate.py --check    exits 1 where a page is not what the program prints
+    python -m docs.generate            writes
+    python -m docs.generate --check    exits 1 where a page is not what the program prints
 
 Between `<!-- help COMMAND -->` and `<!-- end -->` stands `fgit COMMAND --help`, after `<!-- defaults COMMAND -->` the
-table of its options with their sources. In a fenced block of language `console`
-each line `$ COMMAND` is run, all of a page in one empty directory, and what it prints (stderr too) stands below it.
+table of its options with their sources, after `<!-- sets -->` what the packaged option sets hold. In a fenced block of
+language `console` each line `$ COMMAND` is run, all of a page in one folder, and what it prints (stderr too) stands
+below it. The folder holds `student`, the small model that comes with fgit, and `pair.jsonl`, the pair of the picture.
 """
 
 import difflib
 import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
+from fgit_cli.commands.demo import STUDENT
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-PAGES = ("README.md", "docs/records.md", "docs/defaults.md")
+PAGES = (
+    "README.md",
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")),
+    *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs" / "commands").glob("*.md")),
+)
 _DEFAULTS = re.compile(r"<!-- defaults (\w+) -->\n.*?<!-- end -->", re.S)
+_SETS = re.compile(r"<!-- sets -->\n.*?<!-- end -->", re.S)
 _HELP = re.compile(r"<!-- help (\w+) -->\n.*?<!-- end -->", re.S)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
 
@@ -59,10 +68,25 @@ def defaults(match: re.Match) -> str:
     return f"<!-- defaults {match[1]} -->\n{table}\n<!-- end -->"
 
 
+def sets(_: re.Match) -> str:
+    """What the packaged option sets hold, a row for each option, a column for each set."""
+    from fgit_cli.options import CONFIGS
+
+    held = {p.stem: tomllib.loads(p.read_text(encoding="utf-8")) for p in sorted(CONFIGS.glob("*.toml"))}
+    options = dict.fromkeys((c, o) for tables in held.values() for c, table in tables.items() for o in table)
+    rows = [["command", "option", *held], ["---"] * (2 + len(held))]
+    for command, option in options:
+        values = [tables.get(command, {}).get(option) for tables in held.values()]
+        rows.append([command, f"`--{option}`", *("" if v is None else f"`{str(v).lower()}`" for v in values)])
+    return "<!-- sets -->\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n<!-- end -->"
+
+
 def rendered(page: str) -> str:
     """The page with every help text and every example as the program prints it now."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        (folder / "student").symlink_to(STUDENT)
+        shutil.copyfile(ROOT / "docs" / "pair.jsonl", folder / "pair.jsonl")
 
         def help_text(match: re.Match) -> str:
             text = shell(f"fgit {match[1]} --help", folder).strip()
@@ -75,7 +99,7 @@ def rendered(page: str) -> str:
                 out.append(f"$ {command}\n{shell(command, folder)}")
             return "```console\n" + "".join(out) + "```"
 
-        return _CONSOLE.sub(example, _HELP.sub(help_text, _DEFAULTS.sub(defaults, page)))
+        return _CONSOLE.sub(example, _HELP.sub(help_text, _SETS.sub(sets, _DEFAULTS.sub(defaults, page))))
 
 
 def main() -> int:
