@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from fgit_cli import jsonl, prompts
-from fgit_cli.core import fields, variants
+from fgit_cli.core import fields, unfenced, variants
 from fgit_cli.engines.generation.opening import PANEL, sampling
 from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
 from fgit_cli.errors import UsageError
@@ -202,4 +202,6 @@ def prepare(options: Options, record: Record) -> Item:
     fields.standardise(record, **options.overrides)
     fields.identify(record)
     correct = fields.response(record)
-    return Item(record, fields.instruction(record).text, correct, variants.code_blocks(correct))
+    instruction = fields.instruction(record).text
+    likely = unfenced.named(instruction)
+    return Item(record, instruction, correct, variants.code_blocks(correct, likely), likely)

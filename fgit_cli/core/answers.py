@@ -1,31 +1,24 @@
-"""A teacher's answer made into a variant: its code found, aligned with the correct code, hints taken out, put back.
+"""A teacher's answer made into a variant: its code found, matched with the correct code, hints taken out, put back.
 
-Teachers give a fault away (`# BUG: off by one`, `def buggy_sum`). A model tuned on such a pair would learn the hint,
-not the fault, so comments that differ from the correct code's do not survive.
+What cannot be read for certain is refused by name, and what was put back is read again: the net under all of it.
 """
 
-import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fgit_cli.core import fences
-from fgit_cli.core.comments import Span, spans, without
-from fgit_cli.core.languages import canonical
+from fgit_cli.core import fences, syntax
+from fgit_cli.core.correspondence import Codes, Unusable, assigned
+from fgit_cli.core.equivalence import NOT_PARSED
+from fgit_cli.core.hints import clean
+from fgit_cli.core.languages import guess, python_tree
+from fgit_cli.core.misspelt import mended, why_no_code
+from fgit_cli.core.splicing import fitted
+from fgit_cli.core.textdiff import TooLong
 from fgit_cli.core.variants import CodeBlock, code_blocks
+from fgit_cli.core.whole import omits
 
-_HINT_WORDS = r"(?:bug|buggy|bugged|wrong|incorrect|faulty|broken|flawed|erroneous)"
-_HINT_NAME = re.compile(
-    rf"\b(?:{_HINT_WORDS}_+(?P<after>\w+)|(?P<before>\w+?)_+{_HINT_WORDS}|(?-i:{_HINT_WORDS}(?P<camel>[A-Z]\w*)))\b",
-    re.I,
-)
-_HINT = re.compile(rf"\b{_HINT_WORDS}\b|\b(?:mistake|off.by.one|should (?:be|have been|use)|introduced)\b", re.I)
-_THINKING = re.compile(r"\A\s*<think>.*?</think>", re.S)
-_LENIENT = re.compile(r"```[ \t]*([\w+#.-]*)[^\n`]*\n(.*?)(?:\n[ \t]*```|```|\Z)", re.S)
-
-
-class Unusable(ValueError):
-    """An answer that gives no variant; the text is the reason, short and the same for all of its kind."""
+OMITS = "the answer leaves code out by a mark"
+__all__ = ["Parsed", "Unusable", "variant", "why_not_the_same_response"]
 
 
 @dataclass
@@ -37,124 +30,113 @@ class Parsed:
     hints: dict[str, int] = field(default_factory=dict)
 
 
-def variant(answer: str, correct: str, scope: str = "code", hinting: bool = True) -> Parsed:
-    """The incorrect response that an answer stands for.
+def variant(
+    answer: str, correct: str, scope: str = "code", hinting: bool = True, likely: tuple[str, ...] = ()
+) -> Parsed:
+    """The incorrect response that an answer stands for; the answer without its thinking.
 
     `scope` "code" puts the answer's code into the correct response's blocks; "response" takes the whole answer.
-    `hinting` says that the answer was made wrong on purpose, and may say so: what gives it away is taken out.
-    Raises Unusable when the answer has no code, none that fits the correct code's languages, or a name that gives the
-    fault away and cannot be mended.
+    `hinting` says that the answer repeats the code with a fault made on purpose: what gives it away is taken out, and
+    an answer that lacks or doubles parts of the code is refused. `likely` are the languages that an unfenced response
+    may be in. Raises Unusable with the reason.
     """
-    answer = _THINKING.sub("", answer).strip("\n")
-    blocks = code_blocks(correct)
+    blocks = code_blocks(correct, likely)
     if not blocks:
         raise Unusable("no code in the correct response")
-    found = _answer_blocks(answer)
-    if not found:
-        raise Unusable("no code in the answer")
-    pairs = align(blocks, found)
-    if not pairs:
-        raise Unusable("the answer's code is in another language")
-    hints: dict[str, int] = {}
-    cleaned = {a.number: clean(a.code, b.code, b.language, hints) if hinting else a.code for b, a in pairs}
-    changes = [(b.code, cleaned[a.number], b.language) for b, a in pairs]
-    if scope == "code":
-        text = fences.splice(correct, {b.number: b.outer(_ending(cleaned[a.number], b.code)) for b, a in pairs})
-    elif all(block.fenced for block in found):
-        text = fences.splice(answer, {a.number: a.outer(cleaned[a.number]) for _, a in pairs})
-    else:
-        text = cleaned[pairs[0][1].number]
+    if any(not block.closed and block.end < len(correct) for block in fences.blocks(correct)):
+        raise Unusable("the correct response has a fence that is not closed")
+    answer = answer.strip("\n")
+    if _unclosed(answer) and not _unclosed(correct):
+        raise Unusable("a fence of the answer is not closed")
+    found = _answer_blocks(answer, blocks, hinting)
+    try:
+        codes = assigned(blocks, found, hinting)
+        hints: dict[str, int] = {}
+        for block in blocks:
+            if block.number in codes and hinting:
+                codes[block.number] = clean(codes[block.number], block.code, block.language, hints)
+        whole_answer = scope == "response"
+        text = _cleaned(answer, found, blocks, hinting) if whole_answer else _put_back(correct, blocks, codes)
+    except TooLong as reason:
+        raise Unusable(str(reason)) from None
+    changes = [(b.code, codes[b.number], b.language) for b in blocks if b.number in codes]
     return Parsed(text, changes, hints)
 
 
-def _answer_blocks(answer: str) -> list[CodeBlock]:
-    """The code of the answer: its fenced blocks, else what a lenient reading finds, else the whole."""
-    found = code_blocks(answer)
-    if any(b.fenced for b in found):
-        return [b for b in found if b.fenced]
-    loose = [m for m in _LENIENT.finditer(answer) if m[2].strip()]
-    if loose:  # a fence that opens in the middle of a line is none to CommonMark
-        return [CodeBlock(-1 - i, m[2], "", canonical(m[1]), False) for i, m in enumerate(loose)]
+def _unclosed(text: str) -> bool:
+    return not all(block.closed for block in fences.blocks(text))
+
+
+def _answer_blocks(answer: str, correct: Sequence[CodeBlock], hinting: bool) -> list[CodeBlock]:
+    """The code of the answer, its characters mended. Raises Unusable where there is none, or it is not whole."""
+    everything = "\n".join(block.code for block in correct)
+    found = [
+        CodeBlock(b.number, mended(b.code, everything), b.leads, b.language, b.fenced, b.closed)
+        for b in code_blocks(answer.lstrip("\ufeff"), tuple(dict.fromkeys(b.language for b in correct if b.language)))
+    ]
+    languages = {block.language for block in fences.blocks(answer)}
+    for block in found:
+        if why := why_no_code(block.code, everything):
+            raise Unusable(why)
+        if hinting and omits(block.code, everything, block.language):
+            raise Unusable(OMITS)
+    if not found:
+        raise Unusable("a patch, not code" if "diff" in languages else "no code in the answer")
     return found
 
 
-def align(correct: list[CodeBlock], answer: list[CodeBlock]) -> list[tuple[CodeBlock, CodeBlock]]:
-    """Pairs (correct block, answer block) of fitting languages, in order on both sides, of greatest total likeness.
+def _put_back(correct: str, blocks: Sequence[CodeBlock], codes: Codes) -> str:
+    """The correct response with other codes, in its own white space, which `codes` hold afterwards."""
+    contents = {}
+    for block in blocks:
+        if block.number in codes:
+            codes[block.number] = fitted(codes[block.number], block.code, block.language)
+            if _parses(block.code, block.language) and not _parses(codes[block.number], block.language):
+                raise Unusable(NOT_PARSED)
+            contents[block.number] = block.outer(codes[block.number])
+    text = fences.splice(correct, contents)
+    if why := why_not_the_same_response(correct, text, contents):
+        raise Unusable(why)
+    return text
 
-    A language that is not known fits any.
+
+def _parses(code: str, language: str) -> bool:
+    if language == "python":
+        return python_tree(code) is not None
+    return language in syntax.GRAMMARS and syntax.parses(code, language)
+
+
+def why_not_the_same_response(correct: str, made: str, contents: dict[int, str]) -> str | None:
+    """Why `made` is more, or less, than the correct response with these contents in its blocks; None where it is that.
+
+    It is read again as any response is: the prose around the blocks has to be there to the byte, and the same blocks.
     """
-    from rapidfuzz.distance import Indel
-
-    best: list[list[tuple[float, list[tuple[CodeBlock, CodeBlock]]]]] = [
-        [(0.0, []) for _ in range(len(answer) + 1)] for _ in range(len(correct) + 1)
-    ]
-    for i, mine in enumerate(correct):
-        for j, theirs in enumerate(answer):
-            options = [best[i][j + 1], best[i + 1][j]]
-            if not mine.language or not theirs.language or mine.language == theirs.language:
-                likeness = 1e-6 + Indel.normalized_similarity(mine.code, theirs.code)
-                score, pairs = best[i][j]
-                options.append((score + likeness, [*pairs, (mine, theirs)]))
-            best[i + 1][j + 1] = max(options, key=lambda option: option[0])
-    return best[-1][-1][1]
-
-
-def clean(code: str, correct: str, language: str, hints: dict[str, int]) -> str:
-    """The answer's code without what gives the fault away; counts into `hints`.
-
-    A changed comment is put back as the correct code has it where the two sides' comments can be aligned, else taken
-    out; a docstring is put back when it hints. A hint in a name is undone when the plain name is one of the correct
-    code's; else raises Unusable.
-    """
-    code = _names(code, correct, hints)
-    mine, theirs = spans(code, language), spans(correct, language)
-    texts = [code[s.start : s.end] for s in mine]
-    wanted = [correct[s.start : s.end] for s in theirs]
-    keys = [t.strip() for t in texts]
-    matcher = difflib.SequenceMatcher(None, keys, [t.strip() for t in wanted], autojunk=False)
-    replace: dict[int, str | None] = {}
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag in ("replace", "delete"):
-            for i in range(a, b):
-                partner = c + i - a
-                same = tag == "replace" and b - a == d - c and theirs[partner].docstring == mine[i].docstring
-                if mine[i].docstring:
-                    if _HINT.search(texts[i]) and same and not _HINT.search(wanted[partner]):
-                        replace[i] = wanted[partner]
-                        hints["docstring"] = hints.get("docstring", 0) + 1
-                    continue
-                replace[i] = wanted[partner] if same else None
-                kind = "comment" if _HINT.search(texts[i]) else "changed comment"
-                hints[kind] = hints.get(kind, 0) + 1
-    return _rewritten(code, mine, replace, language)
+    before, after = fences.blocks(correct), fences.blocks(made)
+    if len(before) != len(after):
+        return "the code cannot stand in its fence"
+    mine = theirs = 0
+    for number, (old, new) in enumerate(zip(before, after, strict=True)):
+        if correct[mine : old.start] != made[theirs : new.start]:
+            return "the prose around the code would change"
+        if made[new.start : new.end] != contents.get(number, correct[old.start : old.end]):
+            return "the code cannot stand in its fence"
+        if (old.language, old.fenced, old.quoted, old.closed) != (new.language, new.fenced, new.quoted, new.closed):
+            return "the code cannot stand in its fence"
+        mine, theirs = old.end, new.end
+    if correct[mine:] != made[theirs:]:
+        return "the prose around the code would change"
+    if not before[0].fenced:
+        same = guess(correct) == guess(made)
+    else:
+        kinds = [[(b.number, b.language) for b in code_blocks(text)] for text in (correct, made)]
+        same = kinds[0] == kinds[1]
+    return None if same else "the code would be taken for another language"
 
 
-def _rewritten(code: str, found: Sequence[Span], replace: dict[int, str | None], language: str) -> str:
-    for i in sorted(replace, reverse=True):
-        new = replace[i]
-        start, end = found[i].start, found[i].end
-        code = without(code, [found[i]]) if new is None else code[:start] + new + code[end:]
-    return code
-
-
-def _names(code: str, correct: str, hints: dict[str, int]) -> str:
-    """`buggy_total` as `total`, where `total` is a word of the correct code and `buggy_total` is not."""
-    words = set(re.findall(r"\w+", correct))
-
-    def plain(match: re.Match[str]) -> str:
-        camel = match["camel"] or ""
-        names = [match["after"], match["before"], camel[:1].lower() + camel[1:], camel]
-        if match[0] in words:
-            return match[0]
-        name = next((n for n in names if n and n in words), None)
-        if name is None:
-            raise Unusable("a name gives the fault away")
-        hints["name"] = hints.get("name", 0) + 1
-        return name
-
-    return _HINT_NAME.sub(plain, code)
-
-
-def _ending(code: str, correct: str) -> str:
-    """The code with the correct code's kind of ending: with a final newline or without."""
-    return code.rstrip("\n") + correct[len(correct.rstrip("\n")) :]
+def _cleaned(answer: str, found: list[CodeBlock], correct: list[CodeBlock], hinting: bool) -> str:
+    """The whole answer, without what gives its faults away."""
+    everything = "\n".join(block.code for block in correct)
+    cleaned = {b.number: clean(b.code, everything, b.language, {}) if hinting else b.code for b in found}
+    if not all(block.fenced for block in found):
+        return cleaned[found[0].number]
+    return fences.splice(answer, {b.number: b.outer(cleaned[b.number]) for b in found})

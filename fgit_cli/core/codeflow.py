@@ -9,9 +9,12 @@ import ast
 import sys
 from types import CodeType
 
-from fgit_cli.core.answers import Unusable
+from fgit_cli.core import fences
+from fgit_cli.core.answers import OMITS, Unusable
+from fgit_cli.core.equivalence import normalise
 from fgit_cli.core.languages import python_tree
 from fgit_cli.core.variants import code_blocks
+from fgit_cli.core.whole import omits
 from fgit_cli.core.written_tests import can_fail
 
 
@@ -20,7 +23,7 @@ def code_and_tests(answer: str) -> tuple[str, str]:
 
     Raises Unusable with the reason.
     """
-    blocks = [b.code for b in code_blocks(answer) if b.fenced and b.language in ("python", "")]
+    blocks = _python_blocks(answer)
     if not blocks:
         raise Unusable("no code in the answer")
     asserting = [i for i, code in enumerate(blocks) if i and can_fail(code)]
@@ -29,12 +32,34 @@ def code_and_tests(answer: str) -> tuple[str, str]:
     return _valid(blocks[0]), runnable(blocks[asserting[-1]], blocks[0])
 
 
-def only_code(answer: str) -> str:
-    """The code of an answer that repairs: its first fenced block. Raises Unusable without one."""
-    blocks = [b for b in code_blocks(answer) if b.language in ("python", "")]
+def only_code(answer: str, failing: str) -> str:
+    """The code of an answer that repairs `failing`.
+
+    A block that quotes the failing code, or tests it, is not the repair, nor is one that defines nothing of it. Raises
+    Unusable where there is none, where there are several, and for code that is not whole.
+    """
+    blocks = _python_blocks(answer)
+    wanted = _defined(python_tree(failing))
+    failed = normalise(failing)
+    repairs = {normalise(code): code for code in blocks if normalise(code) != failed}
+    if len(repairs) > 1:
+        repairs = {k: c for k, c in repairs.items() if not wanted or wanted <= _defined(python_tree(c))} or repairs
     if not blocks:
         raise Unusable("no code in the answer")
-    return blocks[0].code
+    repairs = repairs or {failed: blocks[0]}
+    if len(repairs) > 1:
+        raise Unusable("several repairs in one answer")
+    code = next(iter(repairs.values()))
+    if omits(code, failing, "python"):
+        raise Unusable(OMITS)
+    return code
+
+
+def _python_blocks(answer: str) -> list[str]:
+    """The Python of an answer, block by block. Raises Unusable for a fence that is not closed."""
+    if not all(block.closed for block in fences.blocks(answer)):
+        raise Unusable("a fence of the answer is not closed")
+    return [b.code for b in code_blocks(answer, ("python",)) if b.language in ("python", "")]
 
 
 def runnable(tests: str, code: str) -> str:

@@ -17,6 +17,15 @@ CANONICAL = {
     "cs": "csharp", "c#": "csharp", "c_sharp": "csharp", "rs": "rust", "rb": "ruby",
     "sh": "bash", "shell": "bash", "zsh": "bash", "kt": "kotlin",
     "golang": "go", "python2": "python", "tsx": "typescript", "hpp": "cpp", "pl": "perl", "f90": "fortran",
+    "py2": "python", "python-repl": "pycon", "tool_code": "python", "sage": "python", "starlark": "python",
+    "ecmascript": "javascript", "cjs": "javascript", "javascriptreact": "javascript", "typescriptreact": "typescript",
+    "mts": "typescript", "cplusplus": "cpp", "hh": "cpp", "csx": "csharp", "php3": "php", "kts": "kotlin",
+    "rscript": "r", "ksh": "bash", "md": "markdown", "patch": "diff", "udiff": "diff", "shell-session": "text",
+    "shellsession": "text", "sh-session": "text", "plain": "text", "stdout": "text", "log": "text", "jsonc": "json",
+    "json5": "json", "jsonl": "json", "svg": "xml", "less": "css", "sass": "css", "xhtml": "html", "psql": "sql",
+    "tsql": "sql", "vbnet": "vb", "visualbasic": "vb", "objc": "objective-c", "ex": "elixir", "exs": "elixir",
+    "erl": "erlang", "jl": "julia", "ps1": "powershell", "pwsh": "powershell", "clj": "clojure", "fs": "fsharp",
+    "f#": "fsharp", "ml": "ocaml", "dockerfile": "docker", "makefile": "make", "asm": "assembly", "nasm": "assembly",
     "commonlisp": "lisp", "elisp": "lisp", "sol": "solidity", "yml": "yaml", "plaintext": "text", "txt": "text",
     "output": "text", "none": "text", "console": "text", "scss": "css", "hs": "haskell", "plsql": "sql",
     "mysql": "sql", "postgresql": "sql", "sqlite": "sql", "htm": "html", "objectivec": "objective-c",
@@ -63,10 +72,41 @@ _STATEMENTS = (
 )  # fmt: skip
 
 
+# Names that stand for themselves, beside the values above.
+KNOWN = {
+    *CANONICAL.values(), "ada", "assembly", "awk", "batch", "clojure", "cobol", "crystal", "csv", "cuda", "d", "dart",
+    "docker", "elixir", "erlang", "fsharp", "glsl", "go", "graphql", "groovy", "hcl", "http", "ini", "java", "jinja",
+    "json", "julia", "latex", "lua", "make", "matlab", "mermaid", "nim", "ocaml", "pascal", "perl", "php", "powershell",
+    "prolog", "protobuf", "r", "racket", "regex", "scala", "scheme", "sed", "svelte", "swift", "terraform", "tex",
+    "toml", "verilog", "vhdl", "vim", "vue", "xml", "zig",
+}  # fmt: skip
+_VERSION = re.compile(r"(?:[-_ ]?v?\d[\d.]*x?|:latest)$")
+_FIELD = re.compile(r"(?:^|[\s{,;])(?:language|lang|class|type|code)\s*=\s*[\"']?(?:language-|lang-)?([\w+#.-]+)", re.I)
+
+
 def canonical(name: str) -> str:
     """The usual name of a language: `py` is `python`, `c#` is `csharp`; an unknown name stays, in lower case."""
     name = name.strip().strip("{}.").lower()
     return CANONICAL.get(name, name)
+
+
+def of_info(info: str) -> str:
+    """The language that a fence's info string names, as people write it; empty where it names none that is known.
+
+    `python=`, `{.python}`, `python3.11`, `python,editable`, `language=python`, `python:main.py`, `src/main.py`.
+    """
+    field = _FIELD.search(info)
+    words = [field[1]] if field else []
+    words += [w for w in re.split(r"[\s,;:={}()\[\]<>\"'|]+", info.strip()) if w][:2]
+    for word in words:
+        plain = word.strip(".!*").lower().removeprefix("language-").removeprefix("lang-")
+        tail = plain.rpartition("/")[2]
+        for name in (plain, _VERSION.sub("", plain), tail.rpartition(".")[2] if "." in tail else "", tail):
+            if name in CANONICAL or name in KNOWN:
+                return canonical(name)
+        if not (word in ("code", "title") or "." in word or "=" in info):
+            break  # the first word names the language, or none is named
+    return ""
 
 
 @lru_cache(maxsize=32)

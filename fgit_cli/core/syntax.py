@@ -35,6 +35,10 @@ GRAMMARS = {  # language: module and function of its grammar
 }
 
 # Kinds of node, by the grammars' own names for them.
+DEFINES = re.compile(
+    r"^(?:function|method|class|constructor|struct|interface|trait|impl|module|object|enum)_"
+    r"(?:definition|declaration|item|specifier)$|^(?:method|class|module|singleton_method|local_function_statement)$"
+)
 _EXACT = re.compile(r"string|char_literal|template|heredoc|regex|raw_text|word|^text$")  # white space counts inside
 _NO_RENAMES = {"css", "html", "sql"}  # their names are those of things outside
 _LEXERS = {"vb": "vb.net"}  # where Pygments knows the language by another name
@@ -87,6 +91,24 @@ def syntax_tree(code: str, language: str) -> Any | None:
     if root.has_error:
         return syntax_tree(code, "tsx") if language == "typescript" else None
     return root
+
+
+def not_understood(code: str, language: str) -> float:
+    """The share of the code's bytes that stand where the grammar finds no sense; 0 where it parses."""
+    if language == "php" and "<?" not in code:
+        language = "php fragment"
+    source = code.encode()
+    wrong = 0
+    todo = [_parser(language).parse(source).root_node]
+    while todo:
+        node = todo.pop()
+        if node.is_error:
+            wrong += max(1, len(source[node.start_byte : node.end_byte].strip()))
+        elif node.is_missing:
+            wrong += 1
+        elif node.has_error:
+            todo += node.children
+    return wrong / max(1, len(source.strip()))
 
 
 def parses(code: str, language: str) -> bool:

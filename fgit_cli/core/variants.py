@@ -1,56 +1,69 @@
 """The code of a response, block by block, and other code put back in its place: prose and fences never differ."""
 
-import textwrap
+import difflib
 from dataclasses import dataclass
+from functools import lru_cache
 
-from fgit_cli.core import fences
+from fgit_cli.core import fences, unfenced
 from fgit_cli.core.languages import guess
 
-NOT_CODE = frozenset({"text", "json", "yaml", "xml", "html", "css"})  # holds no logic that could be wrong
+# Holds no logic that could be wrong.
+NOT_CODE = frozenset({"text", "json", "yaml", "xml", "html", "css", "markdown", "csv", "toml", "ini", "diff"})
 
 
 @dataclass(frozen=True)
 class CodeBlock:
-    """A block of a response that holds code: `code` without the block's common indentation `indent`."""
+    """A block of a response that holds code.
+
+    `code` is without what stands before each of its lines, such as a list's indentation: `leads`, one for each line.
+    """
 
     number: int
     code: str
-    indent: str
+    leads: tuple[str, ...]
     language: str
     fenced: bool
+    closed: bool = True
 
     def outer(self, code: str) -> str:
-        """The code as it stands in the response, indented again."""
-        return textwrap.indent(code, self.indent) if self.indent else code
+        """Other code as it stands in the response: behind the leads of the lines that it shares with this one."""
+        if not any(self.leads):
+            return code
+        mine, theirs = self.code.split("\n"), code.split("\n")
+        usual = max(self.leads, key=self.leads.count)
+        leads = [usual if line.strip() else usual.rstrip(" \t") for line in theirs]
+        matcher = difflib.SequenceMatcher(None, mine, theirs, autojunk=False)
+        for start, at, size in matcher.get_matching_blocks():
+            leads[at : at + size] = (*self.leads, "")[start : start + size]
+        if not theirs[-1]:
+            leads[-1] = ""  # behind the last line end stands no line
+        return "\n".join(lead + line for lead, line in zip(leads, theirs, strict=True))
 
 
-def code_blocks(text: str) -> list[CodeBlock]:
+def code_blocks(text: str, likely: tuple[str, ...] = ()) -> list[CodeBlock]:
     """The blocks of a response that hold code, numbered as `fences.blocks` numbers them.
 
     A fenced block counts unless its language is one without logic, or it names none and looks like none where another
-    block has a known language (program output, mostly). A text without fences counts where its language can be told.
+    block has a known language (program output, mostly). A text without fences counts where it parses, or mostly does,
+    in a language that can be told from it or is one of the `likely` ones.
     """
+    return list(_code_blocks(text, likely))
+
+
+@lru_cache(maxsize=64)
+def _code_blocks(text: str, likely: tuple[str, ...]) -> tuple[CodeBlock, ...]:
     found = []
     for number, block in enumerate(fences.blocks(text)):
-        inside = text[block.start : block.end]
-        code, indent = _dedent(inside)
-        language = guess(code, block.language)
+        code = block.code(text)
+        language = guess(code, block.language) if block.fenced else unfenced.language(text, likely)
         if not code.strip() or language in NOT_CODE or (not language and not block.fenced):
             continue
-        found.append(CodeBlock(number, code, indent, language, block.fenced))
+        leads = tuple(lead for lead, _ in block.lines(text))
+        found.append(CodeBlock(number, code, leads, language, block.fenced, block.closed))
     known = [b for b in found if b.language]
-    return known or found
+    return tuple(known or found)
 
 
 def spliced(text: str, block: CodeBlock, code: str) -> str:
     """The response with other code in one block."""
     return fences.splice(text, {block.number: block.outer(code)})
-
-
-def _dedent(text: str) -> tuple[str, str]:
-    """The text without its common indentation, and that indentation; unchanged where it could not be put back."""
-    code = textwrap.dedent(text)
-    line = next((x for x in text.split("\n") if x.strip()), "")
-    bare = next((x for x in code.split("\n") if x.strip()), "")
-    indent = line[: len(line) - len(bare)]
-    return (code, indent) if indent and textwrap.indent(code, indent) == text else (text, "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from fgit_cli.core import answers, fences, fields, variants
+from fgit_cli.core import answers, fences, fields, variants, whole
 from fgit_cli.core.mutants import Change, evenly, no_fault, usual
 from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
@@ -22,12 +22,16 @@ Heart = Callable[[Iterable["Item"], Tally], Iterator[dict[str, Any]]]
 
 @dataclasses.dataclass
 class Item:
-    """One record on its way: its instruction as text, its correct response, and that response's code."""
+    """One record on its way: its instruction as text, its correct response, and that response's code.
+
+    `likely` are the languages that the instruction names; an unfenced response may be in one of them.
+    """
 
     record: dict[str, Any]
     instruction: str
     correct: str
     blocks: list[variants.CodeBlock]
+    likely: tuple[str, ...] = ()
 
 
 class Made:
@@ -102,10 +106,10 @@ class Asking:
         """Add the answer to the record's variants; the reason where it is none."""
         if why := completion.why_empty(self.longest):
             return made.refuse(why)
-        if completion.finish_reason == "length":
-            return made.refuse("cut at --max-new-tokens")
+        if cut := whole.why_cut(completion.finish_reason):
+            return made.refuse(cut)
         try:
-            parsed = answers.variant(completion.answer, item.correct, self.scope)
+            parsed = answers.variant(completion.answer, item.correct, self.scope, likely=item.likely)
         except answers.Unusable as error:
             return made.refuse(str(error))
         origin |= {"prompt": self.prompt.name, "prompt_sha256": self.prompt.sha256}
@@ -146,11 +150,11 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "
         if why := completion.why_empty(teacher.sampling.max_tokens):
             made.refuse(why)
             return
-        if completion.finish_reason == "length":
-            made.refuse("cut at --max-new-tokens")
+        if cut := whole.why_cut(completion.finish_reason):
+            made.refuse(cut)
             return
         try:
-            parsed = answers.variant(completion.answer, item.correct, scope, hinting=False)
+            parsed = answers.variant(completion.answer, item.correct, scope, False, item.likely)
         except answers.Unusable as error:
             made.refuse(str(error))
             return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli.core import codeflow, equivalence, fields
 from fgit_cli.core.answers import Unusable
+from fgit_cli.core.whole import why_cut
 from fgit_cli.core.written_tests import script
 from fgit_cli.engines.generation import Answer, Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
@@ -179,8 +180,8 @@ class Debugging:
         """The answer behind the thinking. Raises Unusable for one that is empty or cut."""
         if why := completion.why_empty(self.teacher.sampling.max_tokens):
             raise Unusable(why)
-        if completion.finish_reason == "length":
-            raise Unusable("cut at --max-new-tokens")
+        if cut := why_cut(completion.finish_reason):
+            raise Unusable(cut)
         return completion.answer
 
     def _trivial(self, code: str, tests: str) -> str:
@@ -210,7 +211,7 @@ class Debugging:
                 return
             case.dialogue = [*(request(case).messages or []), {"role": "assistant", "content": answer[0].answer}]
             try:
-                self._try(case, codeflow.only_code(self._whole(answer[0])))
+                self._try(case, codeflow.only_code(self._whole(answer[0]), case.attempts[-1].code))
             except Unusable as error:
                 case.refused = f"a repair without code: {error}"
 

@@ -26,9 +26,8 @@ def fenced(code, language="python"):
         f"Sure!\n\n{fenced(WRONG)}\nThe fault is in line 3.",
         WRONG,
         f"~~~python\n{WRONG}~~~",
-        f"```python\n{WRONG}",  # never closed
         f"The wrong version: ```python\n{WRONG}```",  # opens in the middle of a line
-        f"<think>Let me break ```x``` it.</think>\n{fenced(WRONG)}",
+        f"Let me break ```x``` it.\n{fenced(WRONG)}",
         fenced(WRONG).replace("\n", "\r\n").replace("\r\n", "\n"),
         "   " + fenced(WRONG).replace("\n", "\n   "),
     ],
@@ -42,6 +41,7 @@ def test_code_is_found_however_it_is_wrapped(answer):
     ("answer", "reason"),
     [
         ("", "no code in the answer"),
+        (f"```python\n{WRONG}", "not closed"),
         ("I cannot do that.", "no code in the answer"),
         (fenced("let s = 1;", "javascript"), "another language"),
         (fenced(WRONG.replace("s = 1", "wrong_start = 1")), "gives the fault away"),
