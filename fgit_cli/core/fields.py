@@ -5,13 +5,14 @@ standard field, and is written there, so that later stages need no option.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fgit_cli.core import fences
+from fgit_cli.core import conversations, conversions, fences
+from fgit_cli.core.conversations import Turn
 from fgit_cli.errors import InputError
 
-INSTRUCTION = ("instruction", "problem", "prompt", "question", "query", "text", "messages")
+INSTRUCTION = ("instruction", "problem", "prompt", "question", "query", "text", "messages", "conversations")
 RESPONSE = (
     "response",
     "output",
@@ -22,28 +23,46 @@ RESPONSE = (
     "code",
     "canonical_solution",
     "messages",
+    "conversations",
 )
 INCORRECT = ("incorrect", "rejected", "buggy_solution")
 TESTS = ("tests", "test", "test_list", "unit_tests", "test_cases")
 COMPLETED = ("canonical_solution", "buggy_solution")  # with `prompt`, the code is their concatenation
-
-Turn = dict[str, str]
+SYSTEM = ("system", "system_prompt")
+KNOWN = frozenset({*INSTRUCTION, *RESPONSE, *INCORRECT, *TESTS, *SYSTEM, "id", "entry_point", "tools", "history"})
+TOOLS_UNSENT = "field `tools` is not sent to the model"
+_MISSING = ("nan", "NaN", "None", "null", "<NA>")  # how a missing value is written by programs that turned it into text
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """What the model is asked: turns of `{"role", "content"}`, one user turn unless the record has `messages`."""
+    """What the model is asked: pairs (role, content) of turns, one user turn unless the record has more.
+
+    `extras` holds, by the number of a turn, what it has beside these: calls of tools. `tools` are those that are
+    offered.
+    """
 
     turns: tuple[tuple[str, str], ...]
+    extras: dict[int, dict[str, Any]] = field(default_factory=dict)
+    tools: list[Any] | None = None
+
+    @classmethod
+    def of(cls, conversation: list[Turn], tools: list[Any] | None = None) -> "Instruction":
+        """The instruction that these turns are."""
+        more = [{k: v for k, v in turn.items() if k not in ("role", "content")} for turn in conversation]
+        pairs = tuple((turn["role"], turn["content"]) for turn in conversation)
+        return cls(pairs, {i: extra for i, extra in enumerate(more) if extra}, tools)
 
     @property
     def text(self) -> str:
-        """The turns joined by a blank line."""
-        return "\n\n".join(content for _, content in self.turns)
+        """The turns joined by a blank line; a turn that only calls tools by its calls, as JSON."""
+        return "\n\n".join(conversations.said(turn) for turn in self.messages)
 
     @property
     def messages(self) -> list[Turn]:
-        return [{"role": role, "content": content} for role, content in self.turns]
+        return [
+            {"role": role, "content": content, **self.extras.get(i, {})} for i, (role, content) in enumerate(self.turns)
+        ]
 
 
 def standardise(record: dict[str, Any], **overrides: str | None) -> None:
@@ -58,25 +77,131 @@ def standardise(record: dict[str, Any], **overrides: str | None) -> None:
 
 
 def instruction(record: dict[str, Any]) -> Instruction:
-    """The instruction. Raises InputError when no field holds one."""
+    """The instruction, with what stands before it: `system`, `history`, and the `tools` that are offered.
+
+    Raises InputError when no field holds one.
+    """
+    asked = _asked(record)
+    if not any(turn["role"] == "system" for turn in asked):
+        asked = _system(record) + asked
+    return Instruction.of(asked, conversations.tools(record))
+
+
+def _asked(record: dict[str, Any]) -> list[Turn]:
+    """The turns of the first field that holds an instruction."""
+    whole = _preferred(record)
     for name in INSTRUCTION:
-        if record.get(name) is None:
+        value = record.get(name)
+        if value is None:
             continue
-        if name == "messages":
-            return Instruction(_turns(record)[0])
+        if name in conversations.FIELDS:
+            return _prompt(record, name)
+        if conversations.is_conversation(value):  # TRL's conversational `prompt`
+            return conversations.turns(value, name) + _prompt_of_completion(record)
         text = _text(record, name)
-        extra = record.get("input") if name == "instruction" else None
-        if extra:
-            text = f"{text}\n\n{_text(record, 'input')}"
-        return Instruction((("user", text),))
-    raise InputError(f"no instruction; give one of the fields {', '.join(INSTRUCTION)}, or --instruction-field")
+        if name == "instruction":
+            return [*_history(record), _user(_with_input(record, text))]
+        if name == "prompt" and whole and whole[-1]["content"].strip() == text.strip():
+            return whole  # the conversation repeats the prompt, and has what stands before it
+        return [_user(text)]
+    if whole:
+        return whole
+    raise InputError(
+        f"no instruction; give one of the fields {', '.join(INSTRUCTION)}, or --instruction-field"
+        + conversions.instead(record, "instruction", KNOWN)
+    )
+
+
+def _prompt(record: dict[str, Any], name: str) -> list[Turn]:
+    """The turns of `messages` that are the prompt: all where another field holds the response, else those before."""
+    turns = conversations.turns(record[name], name)
+    answered = any(record.get(other) is not None for other in RESPONSE if other not in conversations.FIELDS)
+    if turns and answered and turns[-1]["role"] != "assistant":
+        return turns
+    return conversations.split(turns, name)[0]
+
+
+def _prompt_of_completion(record: dict[str, Any]) -> list[Turn]:
+    """The turns of a conversational `completion` or `chosen` that come before its last one, such as calls of tools."""
+    for name in RESPONSE:
+        if record.get(name) is not None:
+            turns = conversations.turns(record[name], name) if conversations.is_conversation(record[name]) else []
+            last = max((i for i, turn in enumerate(turns) if turn["role"] == "assistant"), default=0)
+            repeated = turns[:1] and turns[0]["role"] in ("system", "user")  # the whole conversation again
+            return [] if repeated else turns[:last]
+    return []
+
+
+def _preferred(record: dict[str, Any]) -> list[Turn]:
+    """The prompt that TRL's `chosen` and `rejected` share where they are whole conversations; else nothing.
+
+    Raises InputError where they do not share it.
+    """
+    sides = []
+    for name in ("chosen", "rejected"):
+        if conversations.is_conversation(record.get(name)):
+            turns = conversations.turns(record[name], name)
+            if len(turns) > 1:
+                sides.append(conversations.split(turns, name)[0])
+    if len(sides) == 2 and sides[0] != sides[1]:
+        raise InputError(
+            "fields `chosen` and `rejected` differ before their last turn, so they answer different prompts"
+        )
+    return sides[0] if sides and sides[0][0]["role"] in ("system", "user") else []
+
+
+def _system(record: dict[str, Any]) -> list[Turn]:
+    for name in SYSTEM:
+        if record.get(name):
+            return [{"role": "system", "content": _text(record, name)}]
+    return []
+
+
+def _history(record: dict[str, Any]) -> list[Turn]:
+    return conversations.alpaca_history(record["history"]) if record.get("history") else []
+
+
+def _with_input(record: dict[str, Any], text: str) -> str:
+    extra = record.get("input")
+    if not extra or extra in _MISSING:
+        return text
+    return f"{text}\n\n{_text(record, 'input')}"
+
+
+def _user(text: str) -> Turn:
+    return {"role": "user", "content": text}
+
+
+def oddities(record: dict[str, Any]) -> list[str]:
+    """What is worth saying once of a record that can be used; the same words for all of a kind."""
+    found = []
+    if isinstance(record.get("input"), str) and record["input"] in _MISSING and record.get("instruction") is not None:
+        found.append(f"field `input` is the text {record['input']!r}, a missing value turned into text: taken as none")
+    if not instruction(record).text.strip():
+        found.append("the instruction is empty")
+    turns = next((record[name] for name in conversations.FIELDS if isinstance(record.get(name), list)), [])
+    if any(isinstance(turn, dict) and turn.get("reasoning_content") for turn in turns):
+        found.append("`reasoning_content` of the turns is left out; put it into `content` to train on it")
+    own = [turn for turn in turns if isinstance(turn, dict) and turn.get("role", turn.get("from")) == "system"]
+    if own and _system(record):
+        found.append("field `system` is left out, for the conversation has a system turn of its own")
+    return found
 
 
 def response(record: dict[str, Any]) -> str:
-    """The correct response. Raises InputError when no field holds one."""
+    """The correct response. Raises InputError when no field holds one, or `label` says that it is not correct."""
+    if record.get("label") is False:
+        raise InputError(
+            "field `label` is false, so the completion is not the correct one; pair it with one that is: "
+            "jq -cs 'group_by(.prompt)[] | {prompt: .[0].prompt, response: (map(select(.label))[0].completion), "
+            "incorrect: (map(select(.label | not))[0].completion)}'"
+        )
     text = _first(record, RESPONSE)
     if text is None:
-        raise InputError(f"no correct response; give one of the fields {', '.join(RESPONSE)}, or --response-field")
+        raise InputError(
+            f"no correct response; give one of the fields {', '.join(RESPONSE)}, or --response-field"
+            + conversions.instead(record, "response", KNOWN)
+        )
     return text
 
 
@@ -137,10 +262,14 @@ def identify(record: dict[str, Any]) -> None:
 
 def _first(record: dict[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
-        if record.get(name) is None:
+        value = record.get(name)
+        if value is None:
             continue
-        if name == "messages":
-            return _turns(record)[1]
+        if name in conversations.FIELDS:
+            return conversations.split(conversations.turns(value, name), name)[1]
+        if conversations.is_conversation(value):
+            turns = conversations.turns(value, name)
+            return conversations.split([_user(""), *turns], name)[1]
         text = _text(record, name)
         if name in COMPLETED and record.get("prompt") is not None:
             text = _text(record, "prompt") + text
@@ -153,22 +282,8 @@ def _text(record: dict[str, Any], name: str, required: bool = False) -> str:
     if value is None and required:
         raise InputError(f"no field `{name}`")
     if not isinstance(value, str):
-        raise InputError(f"field `{name}` is {_kind(value)}, not text")
+        raise InputError(f"field `{name}` is {_kind(value)}, not text{conversions.to_text(name, value)}")
     return value
-
-
-def _turns(record: dict[str, Any]) -> tuple[tuple[tuple[str, str], ...], str]:
-    """The turns before the last assistant turn, and that turn's text."""
-    messages = record["messages"]
-    turns = []
-    for message in messages if isinstance(messages, list) else [None]:
-        if not isinstance(message, dict) or not all(isinstance(message.get(k), str) for k in ("role", "content")):
-            raise InputError("field `messages` is not a list of turns, each with texts `role` and `content`")
-        turns.append((message["role"], message["content"]))
-    last = max((i for i, (role, _) in enumerate(turns) if role == "assistant"), default=None)
-    if not last:
-        raise InputError("field `messages` has no assistant turn that answers another turn")
-    return tuple(turns[:last]), turns[last][1]
 
 
 def _kind(value: Any) -> str:

@@ -55,6 +55,17 @@ def answer(text: str) -> str:
     return _WRAPPER.sub("", text[start:end].strip()).strip()
 
 
+def tagged(text: str) -> bool:
+    """Whether a tag of thinking stands anywhere in the text."""
+    return bool(_OPENING.search(text) or _CLOSING.search(text))
+
+
+def opens(text: str) -> str:
+    """The opening tag with which the text begins, white space aside; empty where it does not."""
+    found = _OPENING.match(text, len(text) - len(text.lstrip()))
+    return found[0] if found else ""
+
+
 def answer_span(text: str) -> tuple[int, int]:
     """Where the answer begins and ends in the text, in characters; (0, its length) where nothing was thought."""
     opened = _OPENING.match(text, len(text) - len(text.lstrip()))

@@ -132,7 +132,8 @@ class Masker:
     def _masked(self, jobs: list[Job]) -> list[Masked | Rejected]:
         from fgit_cli.engines.tokenizing.prompter import Prompter
 
-        prompts = Prompter(self.tokenizer, self.template).instructions([job.instruction for job in jobs])
+        asked, answered = [job.instruction for job in jobs], [job.correct for job in jobs]
+        prompts = Prompter(self.tokenizer, self.template).instructions(asked, answered)
         encoded = self.tokenizer.encode_pairs([(job.correct, job.incorrect) for job in jobs])
         out: list[Masked | Rejected] = []
         for job, prompt, (correct, incorrect) in zip(jobs, prompts, encoded, strict=True):
@@ -225,7 +226,9 @@ def mask(
     """Each record with its ids and masks; what gives no pair is left out by reason. `look` sees each pair too."""
     counts = MaskCounts()
     for batch, results in ordered(masker, items, lambda item: item.job, workers, lambda: waiting(files)):
-        for (record, _), masked in zip(batch, results, strict=True):
+        for (record, job), masked in zip(batch, results, strict=True):
+            if job.instruction.tools and not masker.template.writes_tools:
+                tally.odd(f"field `tools` is left out: template {masker.template.name} writes none")
             if isinstance(masked, Bug):
                 tally.bug(record, masked)
             elif isinstance(masked, Rejected):

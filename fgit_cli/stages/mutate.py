@@ -252,6 +252,8 @@ def with_code(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
     """The items that have code which could be wrong; the others are left out."""
     for item in items:
         if item.blocks:
+            if item.record.get("tools"):
+                tally.odd(fields.TOOLS_UNSENT)
             yield item
         else:
             tally.reject(item.record, "no code found in the correct response")

@@ -106,6 +106,8 @@ class Debugging:
         tally.detail = self.teacher.progress
         source = iter(cases)
         while group := [case for _, case in zip(range(self.window), source, strict=False)]:
+            if any(case.record.get("tools") for case in group):
+                tally.odd(fields.TOOLS_UNSENT)
             self._write(group)
             for _ in range(0 if self.settings.sampling else self.settings.iterations):
                 self._repair([case for case in group if case.open])

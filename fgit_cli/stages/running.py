@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from fgit_cli import jsonl, messages
+from fgit_cli.core import fields
 from fgit_cli.errors import AnswerIsNo, InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions
@@ -112,6 +113,12 @@ class Tally:
     def count(self, what: str, by: int = 1) -> None:
         """Add to a number of the summary."""
         self.counts[what] += by
+
+    def odd(self, what: str, place: str = "") -> None:
+        """Count what is odd about a record that can be used, and say it of the first."""
+        if not self.counts[what]:
+            self.note(f"{place}: {what}" if place else what)
+        self.counts[what] += 1
 
     def bad_line(self, error: InputError) -> None:
         self.bad_lines += 1
@@ -214,6 +221,8 @@ class Source(Iterable[Item]):
                     continue
                 self.tally.read += 1
                 self.tally.unprepared_in_a_row = 0
+                for what in fields.oddities(record):
+                    self.tally.odd(what, record.place)
                 yield item
         except InputError as error:
             self.error = error

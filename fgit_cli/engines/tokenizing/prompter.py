@@ -33,13 +33,18 @@ class Prompter:
     def __init__(self, tokenizer: Tokenizer, template: Template | None) -> None:
         self.tokenizer, self.template = tokenizer, template
 
-    def instructions(self, instructions: list[Instruction]) -> list[Encoded | Refused]:
-        """For each instruction its prompt, or the reason why the template or the tokenizer cannot write it."""
+    def instructions(
+        self, instructions: list[Instruction], responses: list[str] | None = None
+    ) -> list[Encoded | Refused]:
+        """For each instruction its prompt, or the reason why the template or the tokenizer cannot write it.
+
+        `responses`: those to come, where they are known; one that thinks may decide how the prompt ends.
+        """
         assert self.template, "no template was named, and the tokenizer has none of its own"
         prompts: list[templates.Prompt | Refused] = []
-        for instruction in instructions:
+        for instruction, response in zip(instructions, responses or [""] * len(instructions), strict=True):
             try:
-                prompts.append(self.template.prompt(instruction))
+                prompts.append(self.template.prompt(instruction, response))
             except Refused as reason:
                 prompts.append(reason)
         encoded = iter(self.tokenizer.encode_prompts([p.pieces for p in prompts if not isinstance(p, Refused)]))
@@ -84,7 +89,7 @@ class Prompter:
         """
         begun = messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
         asked = messages[:-1] if begun else messages
-        [made] = self.instructions([Instruction(tuple((turn["role"], turn["content"]) for turn in asked))])
+        [made] = self.instructions([Instruction.of(asked)])
         if isinstance(made, Refused):
             raise made
         return made.ids + (self.tokenizer.encode_responses([begun])[0] if begun else [])

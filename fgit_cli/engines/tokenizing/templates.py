@@ -10,8 +10,9 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +20,8 @@ import jinja2
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from fgit_cli.core import thinking
+from fgit_cli.core.conversations import Turn
 from fgit_cli.core.fields import Instruction
 from fgit_cli.engines.tokenizing.tokenizers import Tokenizer
 from fgit_cli.errors import UsageError
@@ -49,9 +52,10 @@ class Template(Protocol):
 
     name: str
     sha256: str
+    writes_tools: bool
 
-    def prompt(self, instruction: Instruction) -> Prompt:
-        """The prompt of an instruction. Raises Refused."""
+    def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
+        """The prompt of an instruction; how the response thinks may decide how it ends. Raises Refused."""
 
 
 def load(choice: str | None, tokenizer: Tokenizer) -> Template:
@@ -94,6 +98,8 @@ class TextTemplate:
     BOS comes first where the tokenizer's own encoding puts it there and the text does not.
     """
 
+    writes_tools = False
+
     def __init__(self, name: str, text: str, tokenizer: Tokenizer) -> None:
         self.name, self.sha256 = name, hashlib.sha256(text.encode()).hexdigest()
         self.before, self.after = text.split(SLOT)
@@ -106,7 +112,7 @@ class TextTemplate:
         prefix = self._tokenizer.prefix_ids
         return _pieces([(self.before, True)], self._tokenizer)[: len(prefix)] == prefix
 
-    def prompt(self, instruction: Instruction) -> Prompt:
+    def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
         own = [(self.before, True), (instruction.text, False), (self.after, True)]
         prefix = [] if self.begins_itself else self._tokenizer.prefix_ids
         return Prompt(_pieces(own, self._tokenizer), self._end, prefix)
@@ -135,49 +141,86 @@ class ChatTemplate:
             self._compiled = _environment().from_string(text)
         except jinja2.TemplateError as error:
             raise UsageError(f"--template {name}: not a Jinja template: {error}") from None
-        self._shape = cache(self._shape_of)
+        self._shape = lru_cache(maxsize=256)(self._shape_of)
         self._names = tokenizer.named_tokens
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy for another process: what Jinja compiled does not travel."""
         return ChatTemplate, self._made_of
 
-    def prompt(self, instruction: Instruction) -> Prompt:
-        roles = tuple(role for role, _ in instruction.turns)
-        shape = self._shape(roles)
-        text = self._rendered(instruction.messages, shape)
-        contents = [content for _, content in instruction.turns]
-        for change in (str, str.strip, str.rstrip, str.lstrip):  # templates may trim, nothing else
+    @cached_property
+    def writes_tools(self) -> bool:
+        """Whether the template tells the model which tools there are."""
+        turns = [{"role": "user", "content": "0"}]
+        tool = {"type": "function", "function": {"name": "t", "description": "", "parameters": {"type": "object"}}}
+        with suppress(Refused):
+            return self._render(turns, True, [tool]) != self._render(turns, True)
+        return False
+
+    def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
+        tools = instruction.tools if self.writes_tools else None
+        shape = self._shape(*_key(instruction, tools))
+        text = self._rendered(instruction.messages, shape, tools)
+        contents = _contents(instruction)
+        for change in (str, str.strip, str.rstrip, str.lstrip, _unthought):  # templates may trim, nothing else
             changed = [change(content) for content in contents]
             if text == "".join(p for pair in zip(shape.literals, [*changed, ""], strict=True) for p in pair):
-                own = [p for literal, content in zip(shape.literals, [*changed, ""], strict=True)
+                literals = shape.literals
+                if thinking.tagged(response):
+                    asked = len(text) - len(literals[-1])
+                    literals = [*literals[:-1], self._before(instruction, tools, response, text[:asked], literals[-1])]
+                own = [p for literal, content in zip(literals, [*changed, ""], strict=True)
                        for p in ((literal, True), (content, False))]  # fmt: skip
                 return Prompt(_pieces(own, self._tokenizer), shape.end, [])
         raise Refused("the chat template rewrites the instruction")
 
-    def _rendered(self, messages: list[dict[str, str]], shape: Shape) -> str:
+    def _before(self, instruction: Instruction, tools: list[Any] | None, response: str, asked: str, usual: str) -> str:
+        """What the template writes between what is `asked` and a response that begins with thinking of its own.
+
+        `usual` is what it writes before any other response, such as an empty block of thinking.
+        """
+        whole = self._render([*instruction.messages, {"role": "assistant", "content": response}], False, tools)
+        if not whole.startswith(asked):
+            return usual
+        rest = whole[len(asked) :]
+        for form in (response, response.strip()):
+            if form in rest:
+                return rest[: rest.index(form)]
+        opening = thinking.opens(response)  # the template writes the thinking otherwise: end before it
+        return usual[: usual.rindex(opening)] if opening and opening in usual else usual
+
+    def _rendered(self, messages: list[Turn], shape: Shape, tools: list[Any] | None) -> str:
         if not shape.tail:
-            return self._render(messages, True)
-        whole = self._render([*messages, {"role": "assistant", "content": "0"}], False)
+            return self._render(messages, True, tools)
+        whole = self._render([*messages, {"role": "assistant", "content": "0"}], False, tools)
         return whole.removesuffix(shape.tail)
 
-    def _render(self, messages: list[dict[str, str]], generation: bool) -> str:
+    def _render(self, messages: list[Turn], generation: bool, tools: list[Any] | None = None) -> str:
         try:
             return self._compiled.render(
-                messages=messages, tools=None, documents=None, add_generation_prompt=generation, **self._names
+                messages=messages, tools=tools, documents=None, add_generation_prompt=generation, **self._names
             )
         except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
             raise Refused(f"the chat template refuses the turns: {' '.join(str(error).split())[:200]}") from None
 
-    def _shape_of(self, roles: tuple[str, ...]) -> Shape:
-        marks = [f"\ue0f0{n}\ue0f1" for n in range(len(roles))]
-        turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        with_0, with_1 = (self._render([*turns, {"role": "assistant", "content": r}], False) for r in "01")
+    def _shape_of(self, turns_known: tuple[tuple[str, str], ...], tools_json: str) -> Shape:
+        """The shape for turns of these roles; what is known of a turn, as JSON, is part of it, as the tools are."""
+        if any(_controls(self._tokenizer).search(known) for known in [tools_json, *(k for _, k in turns_known)]):
+            raise Refused("tools or their calls hold the text of a control token")
+        tools = json.loads(tools_json)
+        turns, marks = [], []
+        for role, known in turns_known:
+            turn = json.loads(known or "{}")
+            if "content" not in turn:
+                marks.append(f"\ue0f0{len(marks)}\ue0f1")
+                turn["content"] = marks[-1]
+            turns.append({"role": role, **turn})
+        with_0, with_1 = (self._render([*turns, {"role": "assistant", "content": r}], False, tools) for r in "01")
         prefix = _common_prefix(with_0, with_1)
         suffix = _common_prefix(with_0[::-1], with_1[::-1])[::-1]
         if f"{prefix}0{suffix}" != with_0 or f"{prefix}1{suffix}" != with_1:
             raise Refused("the chat template does not write the response once, unchanged")
-        generation = self._render(turns, True)
+        generation = self._render(turns, True, tools)
         # At inference the generation prompt is what the model reads; white space beside it is left out.
         asked = generation if prefix.rstrip() == generation.rstrip() else prefix
         tail = "" if asked is generation else f"0{suffix}"
@@ -191,6 +234,27 @@ class ChatTemplate:
         closing = _controls(self._tokenizer).match(suffix.lstrip())
         end = self._tokenizer.controls[closing[0]][0] if closing else self._tokenizer.eos
         return Shape([*literals, rest], tail, end)
+
+
+def _key(instruction: Instruction, tools: list[Any] | None) -> tuple[tuple[tuple[str, str], ...], str]:
+    """What decides a prompt's shape: the roles, what turns have beside a text (calls of tools), the tools."""
+    turns = []
+    for number, (role, content) in enumerate(instruction.turns):
+        extra = instruction.extras.get(number, {})
+        known = {**extra, "content": content} if "tool_calls" in extra else extra
+        turns.append((role, json.dumps(known, ensure_ascii=False) if known else ""))
+    return tuple(turns), json.dumps(tools, ensure_ascii=False)
+
+
+def _contents(instruction: Instruction) -> list[str]:
+    """The texts that stand between a shape's literals."""
+    extras = instruction.extras
+    return [content for i, (_, content) in enumerate(instruction.turns) if "tool_calls" not in extras.get(i, {})]
+
+
+def _unthought(content: str) -> str:
+    """A turn without its thinking, which some templates leave out of the turns before the last."""
+    return thinking.answer(content) if thinking.tagged(content) else content
 
 
 def _common_prefix(a: str, b: str) -> str:
