@@ -179,7 +179,7 @@ def oddities(record: dict[str, Any]) -> list[str]:
         found.append(f"field `input` is the text {record['input']!r}, a missing value turned into text: taken as none")
     if not instruction(record).text.strip():
         found.append("the instruction is empty")
-    turns = next((record[name] for name in conversations.FIELDS if isinstance(record.get(name), list)), [])
+    turns: list[Any] = next((record[name] for name in conversations.FIELDS if isinstance(record.get(name), list)), [])
     if any(isinstance(turn, dict) and turn.get("reasoning_content") for turn in turns):
         found.append("`reasoning_content` of the turns is left out; put it into `content` to train on it")
     own = [turn for turn in turns if isinstance(turn, dict) and turn.get("role", turn.get("from")) == "system"]

@@ -52,7 +52,10 @@ class Template(Protocol):
 
     name: str
     sha256: str
-    writes_tools: bool
+
+    @property
+    def writes_tools(self) -> bool:
+        """Whether the template tells the model which tools there are."""
 
     def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
         """The prompt of an instruction; how the response thinks may decide how it ends. Raises Refused."""
@@ -208,7 +211,8 @@ class ChatTemplate:
         if any(_controls(self._tokenizer).search(known) for known in [tools_json, *(k for _, k in turns_known)]):
             raise Refused("tools or their calls hold the text of a control token")
         tools = json.loads(tools_json)
-        turns, marks = [], []
+        turns: list[Turn] = []
+        marks: list[str] = []
         for role, known in turns_known:
             turn = json.loads(known or "{}")
             if "content" not in turn:
