@@ -25,8 +25,10 @@ from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
 from fgit_cli.engines.generation.opening import PANEL
 from fgit_cli.errors import AnswerIsNo, UsageError
+from fgit_cli.jsonl import Writer
 from fgit_cli.messages import flag, note
 from fgit_cli.options import SandboxOptions, option, specs
+from fgit_cli.stages import discriminate
 from fgit_cli.stages.ask import AskOptions, kept, write
 from fgit_cli.stages.judge import Sample, Samples, Scores, judge
 from fgit_cli.stages.running import Tally, run_filter
@@ -42,7 +44,8 @@ BENCH = "Benchmarks"
 class Options(AskOptions, SandboxOptions):
     bench: str = option(
         "humaneval+",
-        f"What to measure on: {', '.join(benches.BENCHES)}, or a JSONL file of task_id, prompt, entry_point, tests.",
+        f"What to measure on: {', '.join(benches.BENCHES)}, or a JSONL file of task_id, prompt, entry_point, tests. "
+        "discrimination: whether the model prefers the correct token of pairs that `fgit mask` made (--data).",
         source="our choice: the first column of the papers' tables",
     )
     data: str | None = option(
@@ -85,6 +88,9 @@ class Options(AskOptions, SandboxOptions):
 
 def run(options: Options) -> None:
     warnings.filterwarnings("ignore", category=SyntaxWarning)  # of code that models wrote, when it is parsed
+    if options.bench == discriminate.NAME:
+        compare_sides(options)
+        return
     options = settle(options)
     bench = benches.load(options.bench, options.data, settings(options))
     select(bench, options.tasks)
@@ -102,6 +108,24 @@ def run(options: Options) -> None:
         return
     with kept(options, bench) as samples:
         evaluate(dataclasses.replace(options, files=[samples]), bench, "none")
+
+
+def compare_sides(options: Options) -> None:
+    """`--bench discrimination`: a record a pair, share and means on stderr. Raises UsageError for a useless option."""
+    if options.files:
+        raise UsageError(f"--bench {discriminate.NAME} reads no samples ({options.files[0]}); the pairs are --data")
+    used = {"bench", "data", "model", "output", "quiet"}
+    if unused := [flag(name, Options) for name in sorted(options.given - used) if name in specs(Options)]:
+        raise UsageError(f"--bench {discriminate.NAME} has no use for {', '.join(unused)}; leave it out")
+    if not options.data:
+        raise UsageError(f"--bench {discriminate.NAME} needs --data FILE, pairs as `fgit mask` writes them")
+    scores, out = discriminate.Scores(), Writer(options.output)
+    for record in discriminate.discriminate(options.model or DEFAULT_MODEL, options.data):
+        scores.add(record)
+        out.write(record)
+    out.close()
+    for line in scores.summary():
+        note("eval", options, line)
 
 
 def settle(options: Options) -> Options:

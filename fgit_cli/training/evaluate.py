@@ -1,9 +1,12 @@
 """Held-out pairs: how likely the correct responses are to the model, and whether it tells them from the incorrect."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from fgit_cli.training.data import PairStore
-from fgit_cli.training.metrics import summary
+from fgit_cli.training.forward import log_probabilities
+from fgit_cli.training.layout import build
+from fgit_cli.training.metrics import first_log_ratio, summary
 from fgit_cli.training.objective import Objective
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
@@ -17,6 +20,33 @@ KEPT = (
 )  # fmt: skip
 READING = Objective("fgit", watch_fork=True)  # reads both sides' marked tokens and the fork, whatever is being trained
 AT_ONCE = 1024  # pairs planned together; bounds memory and the planner's time
+
+
+class Told(NamedTuple):
+    """What a model says of a pair: log p_c − log p_a at its first fork (None without one), mean −log P of the correct."""
+
+    id: str
+    log_ratio: float | None
+    nll: float
+
+
+def by_pair(model: Any, store: PairStore, layout: Layout, token_budget: int, accelerator: Any) -> Iterator[Told]:
+    """Of each pair what `evaluate` has a mean of, in the order of the data; no gradient, dropout off."""
+    import torch
+
+    model.eval()
+    for first in range(0, len(store), AT_ONCE):
+        examples = [Example(store[i]) for i in range(first, min(first + AT_ONCE, len(store)))]
+        found: dict[int, Told] = {}
+        for members in plan_passes(examples, READING, layout.name, token_budget, alone=layout.alone)[0]:
+            with torch.no_grad(), accelerator.autocast():
+                made = build(members, READING, layout.name, accelerator.device)
+                batch = made.batch(log_probabilities(model, made, layout)[0])
+            ratios, forked = first_log_ratio(batch).tolist(), batch.forks.read.any(1).tolist()
+            nlls = (-batch.correct.log_p.sum(1) / batch.correct.read.sum(1)).tolist()
+            for example, ratio, has, nll in zip(members, ratios, forked, nlls, strict=True):
+                found[id(example)] = Told(example.pair.id, ratio if has else None, nll)
+        yield from (found[id(example)] for example in examples)
 
 
 def evaluate(model: Any, held_out: PairStore, options: Options, layout: Layout, accelerator: Any) -> dict[str, Any]:

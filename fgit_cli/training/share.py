@@ -68,7 +68,7 @@ def _part(
 ) -> tuple[float, float]:  # fmt: skip
     """A part of the SFT loss, and the squared norm of its gradient; no gradient is left behind."""
     totals, loss = Totals.of(examples), 0.0
-    for members in plan_passes(examples, SFT, layout.name, options.token_budget)[0]:
+    for members in plan_passes(examples, SFT, layout.name, options.token_budget, alone=layout.alone)[0]:
         with accelerator.autocast():
             value, _ = step(model, members, SFT, totals, layout, part)
         value.backward()
