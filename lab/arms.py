@@ -138,7 +138,7 @@ FORKS = (
     _fork("fork"),
     _fork("fork + dft", rest="dft"),
     _fork("fork + sft", rest="sft"),
-    _fork("fork, weight 0.3", fork_weight=0.3),
+    _fork("fork + sft, weight 0.3", rest="sft", fork_weight=0.3),  # alone a weight is nothing to AdamW
     _fork("fork, to 2 nats", weights.forks_within(2.0)),
 )
 OTHER_FORKS = (

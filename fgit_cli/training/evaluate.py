@@ -23,7 +23,7 @@ AT_ONCE = 1024  # pairs planned together; bounds memory and the planner's time
 
 
 class Told(NamedTuple):
-    """What a model says of a pair: log p_c − log p_a at its first fork (None without one), mean −log P of the correct."""
+    """What a model says of a pair: log p_c − log p_a at its first fork (None: it has none), the correct side's NLL."""
 
     id: str
     log_ratio: float | None

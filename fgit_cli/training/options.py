@@ -127,7 +127,10 @@ class Options(Common):
         minimum=0,
     )
     fork_weight: float = option(
-        DEFAULTS.fork_weight, "fork: factor of the loss at the forks.", source="our choice", minimum=0
+        DEFAULTS.fork_weight,
+        "fork: factor of the loss at the forks; beside --rest alone, as AdamW does not care for a loss's scale.",
+        source="our choice",
+        minimum=0,
     )
     rest: Rest = option(
         DEFAULTS.rest,
