@@ -76,7 +76,8 @@ class Checked:
 
     `seconds` is the time that the solution's runs took together. `failed`: the number of the first failing base and
     plus input, where there are such. `beyond_peer`: it passed, and the benchmark's own harness would have stopped it
-    for its time. `extra` holds further fields of the result record.
+    for its time. `extra` holds further fields of the result record. `forgeable`: why a program that means to could have
+    forged the verdict, which its tests reached in its own process; empty where it could not.
     """
 
     base: str | None
@@ -86,6 +87,7 @@ class Checked:
     failed: tuple[int | None, int | None] = (None, None)
     beyond_peer: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
+    forgeable: str = ""
 
     @property
     def infra(self) -> bool:
@@ -102,6 +104,11 @@ class Checked:
         return self.base == "pass" and self.plus in ("pass", None)
 
 
+def seeds_of(seeds: int) -> dict[str, int]:
+    """The field of a result that says with how many random seeds a solution was run, where it drew random numbers."""
+    return {"seeds": seeds} if seeds > 1 else {}
+
+
 class Bench(ABC):
     """A benchmark, loaded. Subclasses fill the attributes and say how a solution is checked."""
 
@@ -113,7 +120,6 @@ class Bench(ABC):
     profile: "Profile" = "pure"  # of the sandbox
     max_new_tokens = prompts.MAX_NEW_TOKENS
     unusable: Mapping[str, str] = MappingProxyType({})  # tasks that are not judged, with the reason
-    label = ""  # put beside every score, where the score needs a caution
 
     @property
     def usable(self) -> list[Task]:

@@ -1,8 +1,9 @@
 """BigCodeBench and its Hard subset: 1,140 (148) functions that call many libraries (Zhuo et al. 2024, v0.1.4).
 
-Its tests run in the solution's process, see bigcodebench_box.py; so the score is labelled tamper-evident. A solution
-passes when every test that stands in the task's `TestCases` reports ok (a skipped one is not ok) and the control run,
-with the solution's function replaced, does not. Its package is no dependency; tasks whose libraries are not installed
+A solution passes when every test that stands in the task's `TestCases` reports ok (a skipped one is not ok). The tests
+run in a process of their own where the reference solution passes them there, so that the verdict cannot be forged;
+elsewhere they run beside the solution, which fails if they pass with its function replaced too, and the record says
+`forgeable` (see bigcodebench_box.py). Its package is no dependency; tasks whose libraries are not installed
 are left out and named, and the reference solutions' own pass rate here is said first.
 """
 
@@ -11,14 +12,17 @@ import importlib.util
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from fgit_cli import install
 from fgit_cli.benches import bigcodebench_box, evalplus_data, ground_truth, prompts
-from fgit_cli.benches.bench import Bench, Checked, Failure, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task, seeds_of
 from fgit_cli.errors import UsageError
-from fgit_cli.executor import Executor, Profile, decode
+from fgit_cli.executor import Executor, Outcome, Profile, plain_report, split
+from fgit_cli.executor.seeds import over_seeds
 
 VERSION = "v0.1.4"
 FIELDS = ("task_id", "complete_prompt", "instruct_prompt", "code_prompt", "canonical_solution", "test", "entry_point")
@@ -26,6 +30,7 @@ URL = f"https://github.com/bigcode-project/bigcodebench-annotation/releases/down
 TIME_FLOOR = 60.0  # seconds for a solution and its tests
 TIME_FACTOR = 4.0  # times what the reference solution took here
 TIME_MOST = 240.0  # seconds; what bigcodebench itself waits
+UNTRIED = "the reference solution was not run"
 MAX_NEW_TOKENS = 1280  # bigcodebench's default
 _SUSPICIOUS = {  # names that a solution of these tasks has no use for, unless it means its tests
     "_getframe", "_exit", "settrace", "setprofile", "__report__", "TestCases", "TestCase", "TestResult", "TestLoader",
@@ -44,11 +49,30 @@ HARD = frozenset((
 ))  # fmt: skip
 
 
+class Way(NamedTuple):
+    """How a task's tests are run: `apart`, those that run in a process of their own; others run beside it.
+
+    `odd`: the reference solution gives them objects that do not cross as data. `why` the others do not run apart.
+    """
+
+    apart: list[str]
+    odd: bool
+    why: str
+
+
+class Tried(NamedTuple):
+    """What came of a reference solution, and the way that it shows."""
+
+    checked: Checked
+    apart: list[str]
+    odd: bool
+    why: str
+
+
 class BigCodeBench(Bench):
     """`prompt`: `complete` (code to go on with) or `instruct` (words). `calibrated`: the task's imports and signature
     stand before the solution, as in the published scores."""
 
-    label = "tamper-evident"
     profile: Profile = "open"
     max_new_tokens = MAX_NEW_TOKENS
 
@@ -60,6 +84,7 @@ class BigCodeBench(Bench):
         rows = [r for r in rows if not hard or int(r["task_id"].rpartition("/")[2]) in HARD]
         self.tasks = {r["task_id"]: Task(r["task_id"], r["complete_prompt"], r["entry_point"], r) for r in rows}
         self._seconds: dict[str, float] = {}
+        self._ways: dict[str, Way] = {}
 
     def chat(self, task: Task) -> list[dict[str, str]]:
         if self.instruct:
@@ -95,17 +120,21 @@ class BigCodeBench(Bench):
             f"{sum(passed)} of {len(tasks)} reference solutions pass here"
             + (f"; not: {', '.join(failing)}" if failing else "")
         )
+        beside = sum(len(way.apart) < len(test_names(self.tasks[t].row["test"])) for t, way in self._ways.items())
+        if beside:
+            say(f"{beside} of {len(tasks)} tasks have tests that run beside the solution only: forgeable")
 
     def _reference_passes(self, task: Task, executor: Executor) -> bool:
         solution = self._program(task, self.reference(task))
-        known = ground_truth.Kept(["bigcodebench", solution, task.row["test"], _versions(task)])
+        known = ground_truth.Kept(["bigcodebench, apart", solution, task.row["test"], _versions(task)])
         found = known.read()
         if found is None:
-            checked = self._run(task, solution, executor, TIME_MOST)
-            if checked.infra:
+            ran = self._try(task, solution, executor)
+            if ran.checked.infra:
                 return False
-            found = {"base": checked.base, "seconds": checked.seconds}
+            found = {**ran._asdict(), "checked": None, "base": ran.checked.base, "seconds": ran.checked.seconds}
             known.write(found)
+        self._ways[task.task_id] = Way(found["apart"], found["odd"], found["why"])
         if found["base"] != "pass":  # how long it took to fail says nothing about a solution
             return False
         self._seconds[task.task_id] = found["seconds"]
@@ -113,53 +142,89 @@ class BigCodeBench(Bench):
 
     def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         limit = min(TIME_MOST, max(TIME_FLOOR, TIME_FACTOR * self._seconds.get(task.task_id, 0.0)))
-        checked = self._run(task, self._program(task, solution), executor, limit)
-        return Checked(checked.base, None, checked.error, checked.seconds, extra={"suspicious": suspicious(solution)})
+        program, way = self._program(task, solution), self._ways.get(task.task_id, Way([], False, UNTRIED))
+        checked, seeds = over_seeds(
+            lambda seed: self._checked(task, program, way, executor, limit, seed),
+            lambda checked: checked.passed_base,
+            lambda checked: checked.extra["drew"],
+        )
+        return replace(checked, extra={"suspicious": suspicious(solution)} | seeds_of(seeds))
 
     def _program(self, task: Task, solution: str) -> str:
         return f"{task.row['code_prompt']}\n    pass\n{solution}" if self.calibrated else solution
 
-    def _run(self, task: Task, program: str, executor: Executor, limit: float) -> Checked:
-        """The verdict: every test of the task ok, and not all of them without the solution's function."""
-        first = self._once(task, program, executor, limit, control=False)
+    def _try(self, task: Task, program: str, executor: Executor) -> Tried:
+        """What comes of the reference solution, and which of its tests pass in a process of their own."""
+        beside = self._checked(task, program, Way([], False, UNTRIED), executor, TIME_MOST, 0)
+        if beside.base != "pass":
+            return Tried(beside, [], False, "the reference fails")
+        try:
+            outcome = self._outcome_apart(task, program, executor, TIME_MOST, True, 0)
+        except split.CannotSplit as reason:
+            return Tried(beside, [], False, str(reason))
+        told = _report(outcome.report)
+        apart = [name for name in test_names(task.row["test"]) if told.get(name, [""])[0] == "ok"]
+        return Tried(beside, apart, bool(outcome.forgeable), "apart from them the reference fails")
+
+    def _checked(self, task: Task, program: str, way: Way, executor: Executor, limit: float, seed: int) -> Checked:
+        """The verdict with one seed: of the tests that run apart first, then of all beside the solution."""
+        names, seconds = test_names(task.row["test"]), 0.0
+        if way.apart:
+            apart = self._verdict(way.apart, self._outcome_apart(task, program, executor, limit, way.odd, seed))
+            if apart.base != "pass" or len(way.apart) == len(names):
+                return apart
+            seconds = apart.seconds
+        beside = self._beside(task, program, executor, limit, seed)
+        return replace(beside, seconds=seconds + beside.seconds, forgeable=way.why)
+
+    def _outcome_apart(
+        self, task: Task, program: str, executor: Executor, limit: float, odd: bool, seed: int
+    ) -> Outcome:
+        """Tests in a process of their own. Raises CannotSplit where the task's reference solution does not parse."""
+        plan = split.plan(self._program(task, self.reference(task)), task.row["test"], sure=True)
+        programs = bigcodebench_box.apart(program, task.row["test"], task.entry_point)
+        return executor.run_apart(*programs, replace(plan, odd=odd), limit, seed=seed)
+
+    def _beside(self, task: Task, program: str, executor: Executor, limit: float, seed: int) -> Checked:
+        """The verdict of tests in the solution's process: every one ok, and not all of them without its function."""
+        first = self._once(task, program, executor, limit, seed, control=False)
         if first.base != "pass":
             return first
-        control = self._once(task, program, executor, limit, control=True)
+        control = self._once(task, program, executor, limit, seed, control=True)
         seconds = first.seconds + control.seconds
         if control.infra:
-            return Checked("infra", None, control.error, seconds)
+            return replace(first, base="infra", error=control.error, seconds=seconds)
         if control.base == "pass":
             tampered = Failure("Tampered", "the tests pass without the solution's function as well")
-            return Checked("fail", None, tampered, seconds)
-        return Checked("pass", None, None, seconds)
+            return replace(first, base="fail", error=tampered, seconds=seconds)
+        return replace(first, seconds=seconds)
 
-    def _once(self, task: Task, program: str, executor: Executor, limit: float, control: bool) -> Checked:
-        tests = task.row["test"]
-        outcome = executor.run_script(
-            *bigcodebench_box.programs(program, tests, task.entry_point, control), limit=limit
-        )
-        if outcome.status != "pass":
-            return Checked(
-                outcome.status, None, Failure(outcome.error_type or outcome.status, outcome.message), outcome.seconds
-            )
-        failure = _first_not_ok(test_names(tests), _report(outcome.report))
-        return Checked("fail" if failure else "pass", None, failure, outcome.seconds)
+    def _once(self, task: Task, program: str, executor: Executor, limit: float, seed: int, control: bool) -> Checked:
+        programs = bigcodebench_box.beside(program, task.row["test"], task.entry_point, control)
+        return self._verdict(test_names(task.row["test"]), executor.run_script(*programs, limit=limit, seed=seed))
+
+    def _verdict(self, names: list[str], outcome: Outcome) -> Checked:
+        """Of the tests of these names."""
+        status, failed = outcome.status, None
+        if status != "pass":
+            failed = Failure(outcome.error_type or status, outcome.message)
+        elif failed := _first_not_ok(names, _report(outcome.report)):
+            status = "fail"
+        extra = {"drew": outcome.drew}
+        return Checked(status, None, failed, outcome.seconds, extra=extra, forgeable=outcome.forgeable)
 
 
 def _report(report: bytes) -> dict[str, list[str]]:
-    """What the box says of each test; nothing where it says something else."""
-    try:
-        value = decode(report)
-    except ValueError:
-        return {}
+    """What the tests report, each by name; nothing where that is no such report."""
+    value = plain_report(report)
     if not isinstance(value, dict):
         return {}
-    return {k: v for k, v in value.items() if isinstance(v, list) and len(v) == 2 and isinstance(v[1], str)}
+    return {k: v for k, v in value.items() if isinstance(v, list) and len(v) == 2 and all(type(t) is str for t in v)}
 
 
 def _first_not_ok(names: list[str], report: dict[str, list[str]]) -> Failure | None:
-    """The first test that did not report ok, those that stand in the task first."""
-    for name in [*names, *report]:
+    """The first of the tests that did not report ok."""
+    for name in names:
         what, message = report.get(name, ["did not run", ""])
         if what != "ok":
             return Failure(f"{name} {what}", message)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fgit_cli.benches import evalplus_data, ground_truth, prompts
-from fgit_cli.benches.bench import Bench, Checked, Failure, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task, seeds_of
 from fgit_cli.executor import CallJob, Check, Executor, Expected, Kind, Rules, encode
 
 FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
@@ -108,6 +108,7 @@ class EvalPlusBench(Bench):
                 Failure.of(base.error),
                 base.seconds,
                 failed=(base.failed_input, None),
+                extra=seeds_of(base.seeds),
                 beyond_peer=self._beyond_evalplus(task, {"base_input": base}, executor),
             )
         plus = self._verdict(task, "plus_input", solution, executor)
@@ -117,6 +118,7 @@ class EvalPlusBench(Bench):
             Failure.of(base.error or plus.error),
             base.seconds + plus.seconds,
             failed=(base.failed_input, plus.failed_input),
+            extra=seeds_of(max(base.seeds, plus.seeds)),
             beyond_peer=self._beyond_evalplus(task, {"base_input": base, "plus_input": plus}, executor),
         )
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fgit_cli.benches import evalplus_data
-from fgit_cli.benches.bench import Bench, Checked, Failure, Task
+from fgit_cli.benches.bench import Bench, Checked, Failure, Task, seeds_of
 from fgit_cli.errors import InputError, UsageError
-from fgit_cli.executor import CallJob, Executor, Expected, encode
+from fgit_cli.executor import CallJob, Executor, Expected, Outcome, encode
+from fgit_cli.executor.seeds import over_seeds
 
 FIELDS = ("question_id", "question_content", "contest_date", "starter_code", "public_test_cases", "private_test_cases")
 TIME_LIMIT = 6.0  # seconds a test (lcb_runner's --timeout)
@@ -121,23 +122,30 @@ def _functional(task: Task, cases: list[Case], solution: str, executor: Executor
     inputs = tuple(encode([json.loads(line) for line in case.input.split("\n")]) for case in cases)
     outputs = tuple(encode(json.loads(case.output)) for case in cases)
     verdict = executor.check(CallJob(code, "_answer", inputs, time_limits=TIME_LIMIT), Expected(outputs))
-    return Checked(verdict.status, None, Failure.of(verdict.error), verdict.seconds)
+    return Checked(verdict.status, None, Failure.of(verdict.error), verdict.seconds, extra=seeds_of(verdict.seeds))
 
 
 def _stdin(cases: list[Case], solution: str, executor: Executor) -> Checked:
     """Every run of the program prints what it must; stops at the first that does not."""
-    seconds = 0.0
+    seconds, seeds = 0.0, 1
     for number, case in enumerate(cases):
         room = max(OUTPUT_FLOOR, 4 * len(case.output))
-        ran = executor.run_script(f"{PRELUDE}\n{solution}", "", limit=TIME_LIMIT, stdin=case.input, stdout_limit=room)
-        seconds += ran.seconds
+
+        def once(seed: int, case: Case = case, room: int = room) -> tuple[Outcome, str | None]:
+            program = f"{PRELUDE}\n{solution}"
+            ran = executor.run_script(program, "", TIME_LIMIT, case.input, stdout_limit=room, seed=seed)
+            return ran, difference(ran.stdout, case.output) if ran.status == "pass" else ran.message
+
+        (ran, wrong), tried = over_seeds(once, lambda run: run[1] is None, lambda run: run[0].drew)
+        seconds, seeds = seconds + ran.seconds, max(seeds, tried)
         if ran.status != "pass":
             failure = Failure(ran.error_type or ran.status, f"test {number}: {ran.message}")
-            return Checked(ran.status, None, failure, seconds)
-        wrong = difference(ran.stdout, case.output)
+            return Checked(ran.status, None, failure, seconds, extra=seeds_of(seeds))
         if wrong:
-            return Checked("fail", None, Failure("WrongOutput", f"test {number}: {wrong}"), seconds)
-    return Checked("pass", None, None, seconds)
+            return Checked(
+                "fail", None, Failure("WrongOutput", f"test {number}: {wrong}"), seconds, extra=seeds_of(seeds)
+            )
+    return Checked("pass", None, None, seconds, extra=seeds_of(seeds))
 
 
 def difference(printed: str, expected: str) -> str | None:

@@ -26,7 +26,7 @@ from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.options import EXECUTION, ExecutionOptions, FilterOptions, PairFieldOptions, option
 from fgit_cli.stages.bugs import Bug, bug_of, or_bug
-from fgit_cli.stages.by_tests import NoTest, open_executor, why_not_correct, why_not_wrong
+from fgit_cli.stages.by_tests import FORGEABLE, NoTest, RecordsTests, open_executor
 from fgit_cli.stages.running import Tally, run_filter
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ class Item:
     codes: list[str] = field(default_factory=list)
     reasons: dict[int, str] = field(default_factory=dict)
     similarities: dict[int, float] = field(default_factory=dict)
+    judged: dict[str, str] = field(default_factory=dict)  # what the origin of a variant that failed the tests records
 
     def usable(self) -> list[int]:
         return [i for i in range(len(self.texts)) if i not in self.reasons]
@@ -236,12 +237,14 @@ def execute(item: Item, executor: "Executor", options: Options) -> str | None:
     candidates = item.by_nearness()
     if item.tests is None or not candidates:
         return None
+    judge = RecordsTests(executor, item.code, item.tests, options.time_limit)
     try:
-        item.refusal = why_not_correct(executor, item.code, item.tests, options.time_limit)
+        item.refusal = judge.why_not_correct()
     except NoTest as why:
         return str(why)
+    item.judged = judge.judged()
     for candidate in candidates if item.refusal is None else ():
-        why_not = why_not_wrong(executor, item.codes[candidate.place], item.tests, options.time_limit)
+        why_not = judge.why_not_wrong(item.codes[candidate.place])
         if why_not is not None:
             item.reasons[candidate.place] = why_not
         elif not options.keep_variants:
@@ -279,6 +282,10 @@ def choose(item: Item, tally: Tally, options: Options) -> dict[str, Any] | None:
         record.pop("variants", None)
     record["incorrect"] = item.texts[best.place]
     record["origin"] = item.origins[best.place]
+    if item.judged and isinstance(record["origin"], dict):
+        record["origin"] = {**record["origin"], **item.judged}
+    if "forgeable" in item.judged:
+        tally.count(FORGEABLE)
     record["similarity"] = best.similarity
     return record
 

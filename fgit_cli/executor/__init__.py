@@ -38,7 +38,7 @@ from fgit_cli.executor.jobs import (
 )
 from fgit_cli.executor.levels import probe
 from fgit_cli.executor.pool import Executor
-from fgit_cli.executor.values import Unrepresentable, decode, encode
+from fgit_cli.executor.values import Unrepresentable, decode, decode_plain, encode, plain_report
 
 __all__ = [
     "Call",
@@ -55,6 +55,8 @@ __all__ = [
     "Status",
     "Unrepresentable",
     "decode",
+    "decode_plain",
     "encode",
+    "plain_report",
     "probe",
 ]

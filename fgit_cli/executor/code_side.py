@@ -7,7 +7,7 @@ A message is a value that `values.encode` writes. The tests ask `{"get": name}`,
 keywords]}`, which calls one of the tests' functions. An exception is `[names of its classes, text, arguments]`.
 
 What is no data stays here and crosses as `{"thing": [number, class name, kind, content]}`: the kind is `function`,
-`iterator` or `object`; the content is there for an instance of a subclass that compares as its base does.
+`class`, `iterator` or `object`; the content is there for an instance of a subclass that compares as its base does.
 Everything in this process is untrusted; it never sees what a result is compared with.
 """
 
@@ -27,7 +27,7 @@ _ITERATORS = frozenset(
     + [itertools.product, itertools.permutations, itertools.combinations, itertools.accumulate, itertools.cycle]
     + [type(iter(x)) for x in _SOME]
 )
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _CONTENT = (tuple, list, dict, set, frozenset, str, bytes, int, float)
 _TEXT = 2000  # characters of an exception's text
 
@@ -54,6 +54,7 @@ class Side:
             number = self.numbers[id(value)] = len(self.things)
             self.things.append(value)  # which also keeps its id from being given away
         what = "iterator" if kind in _ITERATORS else "function" if isinstance(value, _FUNCTIONS) else "object"
+        what = "class" if isinstance(value, type) else what
         content = next(
             (base(value) for base in kind.__mro__[1:] if base in _CONTENT and kind.__eq__ is base.__eq__), None
         )
@@ -81,6 +82,7 @@ class Side:
 
     def _say(self, message: dict[str, Any]) -> None:
         try:
+            runner.tell_draws()
             runner.emit(wire.SAID, encode(message))
         except MemoryError:
             _out_of_memory()

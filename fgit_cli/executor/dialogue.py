@@ -41,7 +41,7 @@ class _Side:
         self._events = worker.events(job, texts)
         self.call: Call | None = None  # the exception that it ended with
         self.end: dict[str, Any] = {}
-        self.odd = False
+        self.odd = self.drew = False
         self.report = b""
 
     def next(self) -> Frame | None:
@@ -55,6 +55,8 @@ class _Side:
                 self.call = call_of(event)
             elif event.kind in (wire.LOADED, wire.SAID):
                 return event
+            elif event.kind == wire.DREW:
+                self.drew = True
             elif not self._trusted:
                 continue
             elif event.kind == wire.ODD:
@@ -77,7 +79,14 @@ class _Side:
 
 
 def hold(
-    code_worker: Runner, tests_worker: Runner, code: str, tests: str, plan: Plan, limit: float, memory: int
+    code_worker: Runner,
+    tests_worker: Runner,
+    code: str,
+    tests: str,
+    plan: Plan,
+    limit: float,
+    memory: int,
+    seed: int,
 ) -> Outcome:
     """Run code and tests in a process each, `limit` seconds in all. Raises CannotSplit."""
 
@@ -85,6 +94,7 @@ def hold(
         return {
             "kind": kind, "limits": [limit], "load_limit": limit, "total_limit": limit, "output_limits": [_MESSAGE],
             "memory": memory, "stdin": False, "stdout_limit": 0, "patience": code_worker.patience,
+            "seed": seed,
         }  # fmt: skip
 
     tested = None
@@ -110,7 +120,8 @@ def hold(
         return Outcome("infra", "SandboxFailed", str(failed))
     return Outcome(
         status, error_type, message, coded.end["seconds"], "tests", report=tested.report,
-        forgeable=ODD if tested.odd else "", unsettled=tests_worker.unsettled(tested.end),
+        forgeable=ODD if tested.odd else "", drew=coded.drew or tested.drew,
+        unsettled=tests_worker.unsettled(tested.end),
     )  # fmt: skip
 
 

@@ -25,8 +25,9 @@ class CallJob:
     `inputs`: each `encode(list_of_arguments)`. `time_limits`: seconds, one an input, or one number for all.
     `load_limit`: seconds for executing `code` itself. `total_limit`: seconds for everything (EvalPlus: 60), or None.
     `output_limit`: bytes of one encoded output (`check` derives it from the expected outputs where it is None).
-    `memory`: bytes of address space, None for the executor's. `collect`: list an iterator's items
-    (for outputs compared as sets). `keep_going`: go on after an input at which the code raised.
+    `memory`: bytes of address space, None for the executor's. `seed`: of `random` and numpy's generator.
+    `collect`: list an iterator's items (for outputs compared as sets). `keep_going`: go on after an input at which the
+    code raised.
     """
 
     code: str
@@ -39,6 +40,7 @@ class CallJob:
     memory: int | None = None
     collect: bool = False
     keep_going: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Calls:
     seconds: float
     infra: str | None = None
     starved: float = 0.0
+    drew: bool = False
     unsettled: bool = False
 
     def outputs(self) -> tuple[bytes, ...]:
@@ -118,6 +121,7 @@ class Check:
     `seconds`: wall time of the run that decided; `seconds_each` per input reached. `reruns`: times it was run again
     (alone, after a limit was passed; in a fresh box, after an infra failure). `starved`: seconds, of `seconds`, in
     which the process was ready to run and had no processor, as far as the limits had to know; they do not count it.
+    `drew`: it drew random numbers; then it is run with several seeds, `seeds` of them, and all must pass.
     `unsettled`: as in `Calls`; never in what the executor answers.
     """
 
@@ -129,6 +133,8 @@ class Check:
     seconds_each: tuple[float, ...] = ()
     reruns: int = 0
     starved: float = 0.0
+    drew: bool = False
+    seeds: int = 1
     unsettled: bool = False
 
 
@@ -142,7 +148,8 @@ class Outcome:
     `report`: the encoded value of the global `__report__` that the tests left, b"" when there is none; decode it with
     `values.decode`. It comes from the untrusted process: evidence, not proof.
     `forgeable`: why the tests ran in the code's own process, where a program that means to can forge the verdict; empty
-    where they ran apart from it, and where there were none.
+    where they ran apart from it, and where there were none. `drew`, `seeds`: as in
+    `Check`; a run without tests has one seed.
     """
 
     status: Status
@@ -155,4 +162,6 @@ class Outcome:
     report: bytes = b""
     forgeable: str = ""
     reruns: int = 0
+    drew: bool = False
+    seeds: int = 1
     unsettled: bool = False

@@ -16,11 +16,13 @@ from fgit_cli.executor import split
 from fgit_cli.executor.jobs import CallJob, Calls, Check, Expected, Isolation, Outcome, Profile
 from fgit_cli.executor.levels import probe
 from fgit_cli.executor.sandbox import Sandbox, unprivileged_user
+from fgit_cli.executor.seeds import draws_entropy, over_seeds
 from fgit_cli.executor.worker import Tolerance, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
 Answer = TypeVar("Answer", Calls, Check, Outcome)
+_REFERENCES_KEPT = 2048  # references whose outcome is remembered
 _TASKS_KEPT = 2048  # expected outputs whose tolerances are remembered
 
 
@@ -114,16 +116,22 @@ class Executor:
 
         A timeout is decided on the time the process ran or slept, not on the time it waited for a processor: on the
         spot where it kept a processor busy far beyond the limit, else by running it again alone. Raises ValueError
-        where an expected output cannot be decoded.
+        where an expected output cannot be decoded. Where random numbers are drawn, all of SEEDS must pass.
         """
         if len(job.inputs) != len(expected.outputs):
             raise ValueError(f"{len(job.inputs)} inputs but {len(expected.outputs)} expected outputs")
 
-        def run(worker: Worker) -> Check:
-            return worker.check(job, expected, self._tolerances_of(worker, job, expected))
+        def check(seed: int) -> Check:
+            seeded = replace(job, seed=seed)
 
-        result, reruns = self._decided(run, lambda check: check.status == "infra")
-        return replace(result, reruns=reruns)
+            def run(worker: Worker) -> Check:
+                return worker.check(seeded, expected, self._tolerances_of(worker, job, expected))
+
+            result, reruns = self._decided(run, lambda check: check.status == "infra")
+            return replace(result, reruns=reruns, drew=result.drew or draws_entropy(job.code))
+
+        result, seeds = over_seeds(check, lambda check: check.status == "pass", lambda check: check.drew)
+        return replace(result, seeds=seeds)
 
     def _tolerances_of(self, worker: Worker, job: CallJob, expected: Expected) -> list[Tolerance]:
         key = (expected.outputs, expected.rules)
@@ -147,76 +155,113 @@ class Executor:
         stdin: str = "",
         stdout_limit: int = 0,
         memory: int | None = None,
+        seed: int = 0,
     ) -> Outcome:
         """Execute `code`, then `tests` in the same namespace, in a fresh process, within `limit` seconds in all.
 
         The tests run beside the code they judge, so a hostile sample can forge this verdict where it cannot forge
         `check`'s; an exit before the end of the tests does not count as a pass. `__name__` is "__main__".
-        `stdout_limit`: bytes of standard output to give back, 0 for none.
+        `stdout_limit`: bytes of standard output to give back, 0 for none. `seed`: of `random` and numpy's generator.
         """
 
         def run(worker: Worker) -> Outcome:
-            return worker.script(code, tests, limit, stdin, stdout_limit, memory)
+            return worker.script(code, tests, limit, stdin, stdout_limit, memory, seed)
 
         result, reruns = self._decided(run, lambda outcome: outcome.status == "infra")
-        return replace(result, reruns=reruns)
+        return replace(result, reruns=reruns, drew=result.drew or draws_entropy(code))
 
     def run_tests(
-        self, code: str, tests: str, limit: float = 10.0, reference: str | None = None, memory: int | None = None
+        self,
+        code: str,
+        tests: str,
+        limit: float = 10.0,
+        reference: str | None = None,
+        text: str | None = None,
+        memory: int | None = None,
     ) -> Outcome:
         """Run the tests on the code, apart from it where that can be: in a process where the code is not.
 
         Arguments and results then cross as data and no program can forge the verdict. `reference`: code that should
         pass; where it passes apart, so must `code`; where it passes only in one process, the tests are run there.
-        Without it, tests are split where their text does not say that they cannot. `forgeable` in the answer is empty,
-        or says why the tests ran beside the code, or why they rely on its word.
+        Without it, tests are split where their text does not say that they cannot. `text`: the tests as they were
+        written, where `tests` is a program that runs them. `forgeable` in the answer is empty, or says why the tests
+        ran beside the code, or why they rely on its word. Where random numbers are drawn, all of SEEDS must pass.
         """
-        if reference is not None:
-            tried = self._tried(reference, tests, limit, memory)
-            if code == reference:
-                return tried.outcome
-            if tried.plan is None:
-                return self._beside(code, tests, limit, memory, tried.outcome.forgeable)
-            return self._apart(code, tests, tried.plan, limit, memory)
+        run = _TestRun(tests, text or tests, limit, memory)
+        tried = None if reference is None else self._tried(reference, run)
+        if tried and code == reference:
+            return tried.outcome
+        if tried and (plan := tried.plan):
+            return self._seeded(lambda seed: self.run_apart(code, tests, plan, limit, memory, seed))
+        if tried and tried.outcome.status == "pass":
+            return self._beside(code, run, tried.outcome.forgeable)
         try:
-            return self._apart(code, tests, split.plan(code, tests, sure=False), limit, memory)
+            return self._apart(code, run, split.plan(code, run.text, sure=False))
         except split.CannotSplit as why:
-            return self._beside(code, tests, limit, memory, str(why))
+            return self._beside(code, run, str(why))
 
-    def _tried(self, reference: str, tests: str, limit: float, memory: int | None) -> "_Tried":
+    def run_apart(
+        self,
+        code: str,
+        tests: str,
+        plan: split.Plan,
+        limit: float = 10.0,
+        memory: int | None = None,
+        seed: int = 0,
+    ) -> Outcome:
+        """Run tests that are known to run apart from the code: by the plan, which another program's run has shown.
+
+        What cannot cross is then the code's fault, an error.
+        """
+        try:
+            return self._talk(code, _TestRun(tests, tests, limit, memory), plan, seed)
+        except split.CannotSplit as why:
+            return Outcome("error", "CannotCross", str(why), stage="tests")
+
+    def _tried(self, reference: str, run: "_TestRun") -> "_Tried":
         """How the reference fares and in which way, which is the way for all that are judged by these tests."""
-        key = (reference, tests, limit, memory)
+        key = (reference, run)
         with self._lock:
             known = self._references.get(key)
         if known is None:
-            known = self._try(*key)
+            known = self._try(reference, run)
             if known.outcome.status != "infra":
                 with self._lock:
                     self._references[key] = known
-                    while len(self._references) > _TASKS_KEPT:
+                    while len(self._references) > _REFERENCES_KEPT:
                         self._references.popitem(last=False)
         return known
 
-    def _try(self, reference: str, tests: str, limit: float, memory: int | None) -> "_Tried":
+    def _try(self, reference: str, run: "_TestRun") -> "_Tried":
         try:
-            plan = split.plan(reference, tests, sure=True)
-            outcome = self._apart(reference, tests, plan, limit, memory)
+            plan = split.plan(reference, run.text, sure=True)
+            outcome = self._apart(reference, run, plan)
             if outcome.status in ("pass", "infra"):
                 return _Tried(outcome, replace(plan, odd=bool(outcome.forgeable)))
             why = f"apart from them the reference fails: {outcome.error_type}"
         except split.CannotSplit as reason:
             why = str(reason)
-        return _Tried(self._beside(reference, tests, limit, memory, why), None)
+        return _Tried(self._beside(reference, run, why), None)
 
-    def _apart(self, code: str, tests: str, plan: split.Plan, limit: float, memory: int | None) -> Outcome:
-        def run(worker: Worker) -> Outcome:
-            return worker.apart(code, tests, plan, limit, memory)
+    def _apart(self, code: str, run: "_TestRun", plan: split.Plan) -> Outcome:
+        return self._seeded(lambda seed: self._talk(code, run, plan, seed))
 
-        result, reruns = self._decided(run, lambda outcome: outcome.status == "infra")
-        return replace(result, reruns=reruns)
+    def _talk(self, code: str, run: "_TestRun", plan: split.Plan, seed: int) -> Outcome:
+        def talk(worker: Worker) -> Outcome:
+            return worker.apart(code, run.tests, plan, run.limit, run.memory, seed)
 
-    def _beside(self, code: str, tests: str, limit: float, memory: int | None, why: str) -> Outcome:
-        return replace(self.run_script(code, tests, limit, memory=memory), forgeable=why)
+        result, reruns = self._decided(talk, lambda outcome: outcome.status == "infra")
+        return replace(result, reruns=reruns, drew=result.drew or draws_entropy(code))
+
+    def _beside(self, code: str, run: "_TestRun", why: str) -> Outcome:
+        def script(seed: int) -> Outcome:
+            return self.run_script(code, run.tests, run.limit, memory=run.memory, seed=seed)
+
+        return replace(self._seeded(script), forgeable=why)
+
+    def _seeded(self, run: Callable[[int], Outcome]) -> Outcome:
+        outcome, seeds = over_seeds(run, lambda outcome: outcome.status == "pass", lambda outcome: outcome.drew)
+        return replace(outcome, seeds=seeds)
 
     def imap(self, function: Callable[[T], R], items: Iterable[T], ahead: int = 2) -> Iterator[R]:
         """`function(item)` for each item, in input order, at most `ahead` times as many in flight as there are workers.
@@ -249,6 +294,15 @@ class Executor:
             "memory": self.memory, "preload": list(self.preload), "python": platform.python_version(),
             "system": f"{sys.platform} {platform.release()} {platform.machine()}",
         }  # fmt: skip
+
+
+class _TestRun(NamedTuple):
+    """Tests to be run: the program, the text that it was made of, the time for code and tests, the memory."""
+
+    tests: str
+    text: str
+    limit: float
+    memory: int | None
 
 
 class _Tried(NamedTuple):

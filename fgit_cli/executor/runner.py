@@ -6,6 +6,7 @@ expected value.
 
 import json
 import os
+import random
 import sys
 import threading
 import types
@@ -22,6 +23,7 @@ _MESSAGE = 500  # characters of an exception's text that are reported
 _write, _read, _exit, _pack = os.write, os.read, os._exit, wire.CHILD_HEADER.pack
 _set_recursion_limit, _recursion_limit = sys.setrecursionlimit, sys.getrecursionlimit
 _json_of = json.JSONEncoder().encode
+_random_state = random.getstate
 _type_name = type.__dict__["__name__"].__get__
 
 
@@ -30,6 +32,35 @@ def emit(kind: bytes, content: bytes = b"") -> None:
     data = memoryview(_pack(kind, len(content)) + content)
     while data:
         data = data[_write(RESULTS, data) :]
+
+
+_start: list[Any] = []  # the state of `random` that the process was given, until it is known to have left it
+
+
+def seed(number: int) -> None:
+    """Seed `random`, and numpy's where that is loaded."""
+    random.seed(number)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(number)
+    _start[:] = [_random_state(), _numpy_state()]
+
+
+def _numpy_state() -> Any:
+    if "numpy" not in sys.modules:
+        return None
+    state = sys.modules["numpy"].random.get_state()
+    return state[1].tobytes(), state[2]
+
+
+def tell_draws() -> None:
+    """Write, once, that random numbers were drawn from the generators that `seed` has set."""
+    try:
+        if _start and _start != [_random_state(), _numpy_state()]:
+            _start.clear()
+            emit(wire.DREW)
+    except Exception:  # the code has taken the generators apart
+        _start.clear()
+        emit(wire.DREW)
 
 
 def hear() -> bytes:
@@ -76,6 +107,7 @@ def run_calls(code: str, entry_point: str, inputs: list[bytes], collect: bool, k
         for data in inputs:
             if not _call(function, data, collect) and not keep_going:
                 break
+        tell_draws()
         emit(wire.FINISHED)
     finally:
         _exit(0)
@@ -113,6 +145,7 @@ def run_script(code: str, tests: str) -> NoReturn:
                     raise
             emit(wire.LOADED)
             run_tests(tests, namespace)
+            tell_draws()
             emit(wire.FINISHED)
         except MemoryError:
             namespace.clear()

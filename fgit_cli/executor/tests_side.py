@@ -38,7 +38,7 @@ class Things:
     def get(self, name: str) -> Any:
         """What stands for one of the code's names."""
         thing = self._ask({"get": name})
-        if isinstance(thing, Thing):
+        if type(thing) is Thing:
             object.__setattr__(thing, "_trusted", True)
         return thing
 
@@ -55,7 +55,7 @@ class Things:
         kind = _of(thing, "_kind")
         if kind == "object" and _of(thing, "_name") in self.named:
             return
-        if (kind == "function" and use in _OF_FUNCTIONS) or (kind == "iterator" and use in _OF_ITERATORS):
+        if (kind in ("function", "class") and use in _OF_FUNCTIONS) or (kind == "iterator" and use in _OF_ITERATORS):
             return
         self.odd = True
         if not self.odd_allowed:
@@ -92,7 +92,7 @@ class Things:
 
     def _carried(self, value: Any, depth: int) -> Any:
         """The tree that carries an argument which is no data."""
-        if isinstance(value, Thing):
+        if type(value) is Thing:
             return {"thing": _of(value, "_number")}
         if not isinstance(value, _FUNCTIONS):
             unsplit(f"an argument of type {type(value).__name__} cannot cross to the code as data")
@@ -124,7 +124,16 @@ class Things:
 
 
 class Thing:
-    """An object in the code's process. What it does is done there; data it is equal to only by its content."""
+    """An object in the code's process. What it does is done there; data it is equal to only by its content.
+
+    To `isinstance` a function of the code's is a function, of the module `__main__` like all that the code defines.
+    """
+
+    __module__ = "__main__"
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return types.FunctionType if _of(self, "_kind") == "function" else Thing
 
     def __init__(self, things: Things, number: int, name: str, kind: str, data: Any) -> None:
         for key, value in (("things", things), ("number", number), ("name", name), ("kind", kind), ("data", data)):
@@ -154,16 +163,16 @@ class Thing:
         return bool(_method(self, "__contains__", item))
 
     def __instancecheck__(self, instance: Any) -> bool:
-        return isinstance(instance, Thing) and bool(_method(self, "__instancecheck__", instance))
+        return type(instance) is Thing and bool(_method(self, "__instancecheck__", instance))
 
     def __subclasscheck__(self, other: Any) -> bool:
-        return isinstance(other, Thing) and bool(_method(self, "__subclasscheck__", other))
+        return type(other) is Thing and bool(_method(self, "__subclasscheck__", other))
 
     def __hash__(self) -> int:
         return hash(_of(self, "_number"))
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Thing):
+        if type(other) is Thing:
             same = _of(other, "_number") == _of(self, "_number")
             return same or _method(self, "__eq__", other) is True
         data = _of(self, "_data")
@@ -192,7 +201,7 @@ def _operand(name: str) -> Any:
 
     def method(self: Thing, *others: Any) -> Any:
         result = _method(self, name, *others)
-        if not isinstance(result, Thing) and not all(isinstance(other, Thing) for other in others):
+        if type(result) is not Thing and not all(type(other) is Thing for other in others):
             raise TypeError(f"{name} of an object of class {_of(self, '_name')} with data gives data")
         return result
 
@@ -232,19 +241,20 @@ def unsplit(reason: str) -> NoReturn:
 def run(plan: dict[str, Any], tests: str) -> NoReturn:
     """Run the tests as the module `__main__`.
 
-    `plan`: `names`, which the code binds and the tests use; `imports`, statements of the code on which the tests rely;
-    `odd`, whether objects of classes that the tests do not name are let through.
+    `plan`: `names`, which the code binds and the tests use; `classes`, those of them that are no functions; `imports`,
+    statements of the code on which the tests rely; `odd`, whether objects of other classes are let through.
     """
     try:
         namespace = runner.as_main()
         try:
-            things = Things(frozenset(plan["names"]), plan["odd"])
+            things = Things(frozenset(plan["classes"]), plan["odd"])
             runner.emit(wire.LOADED)
             exec(compile(plan["imports"], "imports.py", "exec", dont_inherit=True), namespace)
             for name in plan["names"]:
                 with contextlib.suppress(KeyError):  # the code did not come to bind it
                     namespace[name] = things.get(name)
             runner.run_tests(tests, namespace)
+            runner.tell_draws()
             if things.odd:
                 runner.emit(wire.ODD)
             runner.emit(wire.FINISHED)

@@ -23,7 +23,8 @@ READY, FATAL, DATA, STDOUT, END = b"R", b"F", b"D", b"P", b"E"
 BEGIN, LOADED, OUTPUT, RAISED, MEMORY, REPORT, FINISHED = b"B", b"L", b"O", b"X", b"M", b"R", b"F"
 # in a dialogue: a message for the other process; the tests cannot be run apart; the code gave a thing unasked
 SAID, UNSPLIT, ODD = b"S", b"U", b"D"
-CHILD_KINDS = BEGIN + LOADED + OUTPUT + RAISED + MEMORY + REPORT + FINISHED + SAID + UNSPLIT + ODD
+DREW = b"W"  # the process has drawn random numbers
+CHILD_KINDS = BEGIN + LOADED + OUTPUT + RAISED + MEMORY + REPORT + FINISHED + SAID + UNSPLIT + ODD + DREW
 STAMPED = LOADED + OUTPUT + RAISED + MEMORY  # those that end the loading or an input
 
 

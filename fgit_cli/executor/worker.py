@@ -114,15 +114,17 @@ class Worker:
             "kind": "calls", "entry_point": job.entry_point, "limits": limits, "load_limit": job.load_limit,
             "total_limit": job.total_limit or _NO_TOTAL, "output_limits": output_limits,
             "memory": job.memory or self._memory, "collect": job.collect, "keep_going": job.keep_going,
-            "stdin": False, "stdout_limit": 0, "patience": self.patience,
+            "stdin": False, "stdout_limit": 0, "patience": self.patience, "seed": job.seed,
         }  # fmt: skip
         calls: list[Call] = []
-        going = True
+        going, drew = True, False
         end: dict[str, Any] = {}
         try:
             for event in self.events(header, [utf8(job.code), *job.inputs]):
                 if isinstance(event, dict):
                     end = event
+                elif isinstance(event, Frame) and event.kind == wire.DREW:
+                    drew = True
                 elif isinstance(event, Frame) and going and event.kind in wire.STAMPED:
                     call = call_of(event)
                     calls.append(call)
@@ -136,7 +138,7 @@ class Worker:
             calls.append(call)
             sink(len(calls) - 2, call)
         unsettled = self.unsettled(end)
-        return Calls(calls[0], tuple(calls[1:]), end["seconds"], starved=end["starved"], unsettled=unsettled)
+        return Calls(calls[0], tuple(calls[1:]), end["seconds"], starved=end["starved"], drew=drew, unsettled=unsettled)
 
     def outputs(self, job: CallJob) -> Calls:
         """Run a job for its outputs alone."""
@@ -168,7 +170,10 @@ class Worker:
         if not first:
             first.append((None, "pass", None))
         number, status, error = first[0]
-        return Check(status, number, tuple(details), error, done.seconds, tuple(each), 0, done.starved, done.unsettled)
+        return Check(
+            status, number, tuple(details), error, done.seconds, tuple(each), 0, done.starved, done.drew,
+            unsettled=done.unsettled,
+        )  # fmt: skip
 
     def _compare(
         self, number: int, call: Call, job: CallJob, expected: Expected, tolerance: Tolerance
@@ -187,17 +192,19 @@ class Worker:
             return "fail", "ComparisonStalled: comparing the output took longer than the input's time limit"
         return None if equal else ("fail", f"WrongOutput: input {number}: {_shown(call.output)}")
 
-    def script(self, code: str, tests: str, limit: float, stdin: str, stdout_limit: int, memory: int | None) -> Outcome:
+    def script(
+        self, code: str, tests: str, limit: float, stdin: str, stdout_limit: int, memory: int | None, seed: int
+    ) -> Outcome:
         """Run code, then tests."""
         header = {
             "kind": "script", "limits": [limit], "load_limit": limit, "total_limit": limit,
             "output_limits": [_REPORT_LIMIT], "memory": memory or self._memory, "stdin": bool(stdin),
-            "stdout_limit": stdout_limit, "patience": self.patience,
+            "stdout_limit": stdout_limit, "patience": self.patience, "seed": seed,
         }  # fmt: skip
         printed: list[bytes] = []
         stage: Literal["code", "tests"] = "code"
         ended: Call | None = None
-        report = b""
+        report, drew = b"", False
         end: dict[str, Any] = {}
         try:
             for event in self.events(header, [utf8(code), utf8(tests), utf8(stdin)]):
@@ -207,6 +214,8 @@ class Worker:
                     end = event
                 elif event.kind == wire.LOADED:
                     stage = "tests"
+                elif event.kind == wire.DREW:
+                    drew = True
                 elif event.kind == wire.REPORT:
                     report = event.content
                 elif event.kind in (wire.RAISED, wire.MEMORY):
@@ -218,15 +227,15 @@ class Worker:
         status, error_type, message = ended_as(ended, end)
         return Outcome(
             status, error_type, message, end["seconds"], stage, b"".join(printed).decode(errors="replace"),
-            end["reason"] == "output" and stdout_limit > 0, report, unsettled=self.unsettled(end),
+            end["reason"] == "output" and stdout_limit > 0, report, drew=drew, unsettled=self.unsettled(end),
         )  # fmt: skip
 
-    def apart(self, code: str, tests: str, plan: Plan, limit: float, memory: int | None) -> Outcome:
+    def apart(self, code: str, tests: str, plan: Plan, limit: float, memory: int | None, seed: int) -> Outcome:
         """Run code and tests in two processes. Raises CannotSplit where that turns out to be impossible."""
         if self._beside is None:
             self._beside = Worker(self._start, self._memory)
         self._beside.alone, self._beside._interrupted = self.alone, self._interrupted
-        return dialogue.hold(self, self._beside, code, tests, plan, limit, memory or self._memory)
+        return dialogue.hold(self, self._beside, code, tests, plan, limit, memory or self._memory, seed)
 
 
 def _shown(output: bytes) -> str:

@@ -8,7 +8,6 @@ import gc
 import importlib
 import json
 import os
-import random
 import signal
 import socket
 import sys
@@ -23,7 +22,6 @@ from fgit_cli.executor.values import decode, enable_numpy, encode
 from fgit_cli.executor.watch import Watch
 
 _ENVIRONMENT = {"HOME": "/tmp", "TMPDIR": "/tmp", "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-_SEED = 0  # of `random` in every sample: one that draws numbers draws the same in every run
 _DIALOGUES = ("code", "tests")  # the two kinds of job that talk to each other
 # What solutions import most; imported once here, so that a sample does not pay for it.
 _COMMON = str.split(
@@ -82,7 +80,7 @@ def _preload(names: list[str] | None) -> list[str]:
             missing.append(name)
     if "numpy" in sys.modules:
         enable_numpy()
-        sys.modules["numpy"].random.seed(_SEED)
+        sys.modules["numpy"].random.seed(0)  # its first use takes a while
     if names is not None:
         _warm_up()
     gc.collect()
@@ -161,7 +159,7 @@ def _child(box: Box, job: dict, blobs: memoryview, result_end: int, output_end: 
     except BaseException as error:  # nothing untrusted has run: without BEGIN the parent takes it for our fault
         runner.raised(error)
         os._exit(1)
-    random.seed(_SEED)
+    runner.seed(job["seed"])
     gc.enable()
     runner.emit(wire.BEGIN)
     code = texts[0].decode("utf-8", "surrogatepass")

@@ -16,6 +16,7 @@ CORRECT_FAILS = "the correct response fails its own tests"
 NOT_INSTALLED = f"{CORRECT_FAILS}, which need a package that is not installed"
 UNTESTED = "untested"  # in a variant's origin: its record has no tests, so that nothing shows it to be wrong
 FAILED = "fails its record's tests"
+FORGEABLE = "records judged by tests that ran beside the code (forgeable)"
 SOMETIMES = "fails the tests only sometimes"
 WRONG = ("fail", "error")  # an assertion failed, or the code or the tests raised
 REASONS = {
@@ -37,37 +38,53 @@ class NoTest(Exception):
     """Tests that the correct code passes, and that test nothing; the message says why."""
 
 
-def why_not_correct(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
-    """None when the correct code passes its tests within `limit` seconds, else why the tests cannot judge.
+class RecordsTests:
+    """The tests of one record, with the correct code that must pass them.
 
-    Raises NoTest where they pass without having tested it.
+    They are run apart from the code where they can be; `forgeable` says why they could not, and is empty until the
+    correct code was run.
     """
-    from fgit_cli.executor import decode
 
-    outcome = executor.run_script(code, written_tests.script(tests), limit)
-    if outcome.status == "pass":
-        if why := written_tests.no_test(decode(outcome.report) if outcome.report else None):
-            raise NoTest(why)
-        return None
-    if outcome.stage == "tests" and outcome.error_type == "ModuleNotFoundError":
-        return NOT_INSTALLED
-    return REASONS["infra"] if outcome.status == "infra" else CORRECT_FAILS
+    def __init__(self, executor: "Executor", correct: str, tests: str, limit: float) -> None:
+        self._executor, self._correct, self._tests, self._limit = executor, correct, tests, limit
+        self.forgeable = ""
 
+    def why_not_correct(self) -> str | None:
+        """None when the correct code passes its tests within the limit, else why the tests cannot judge.
 
-def why_not_wrong(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
-    """None when the variant fails its tests twice, else the reason why it is not shown to be wrong."""
-    status = executor.run_script(code, written_tests.script(tests), limit).status
-    if status not in WRONG:
-        return REASONS[status]
-    return why_not_wrong_again(executor, code, tests, limit)
+        Raises NoTest where they pass without having tested it.
+        """
+        from fgit_cli.executor import plain_report
 
+        outcome = self._run(self._correct)
+        self.forgeable = outcome.forgeable
+        if outcome.status == "pass":
+            if why := written_tests.no_test(plain_report(outcome.report)):
+                raise NoTest(why)
+            return None
+        if outcome.stage == "tests" and outcome.error_type == "ModuleNotFoundError":
+            return NOT_INSTALLED
+        return REASONS["infra"] if outcome.status == "infra" else CORRECT_FAILS
 
-def why_not_wrong_again(executor: "Executor", code: str, tests: str, limit: float) -> str | None:
-    """The same of code that has failed its tests once already."""
-    status = executor.run_script(code, written_tests.script(tests), limit).status
-    if status in WRONG:
-        return None
-    return SOMETIMES if status == "pass" else REASONS[status]
+    def why_not_wrong(self, code: str) -> str | None:
+        """None when the variant fails the tests twice, else the reason why it is not shown to be wrong."""
+        status = self._run(code).status
+        return self.why_not_wrong_again(code) if status in WRONG else REASONS[status]
+
+    def why_not_wrong_again(self, code: str) -> str | None:
+        """The same of code that has failed the tests once already."""
+        status = self._run(code).status
+        if status in WRONG:
+            return None
+        return SOMETIMES if status == "pass" else REASONS[status]
+
+    def judged(self) -> dict[str, str]:
+        """What the origin of a variant that they showed to be wrong records."""
+        return {"judged": FAILED} | ({"forgeable": self.forgeable} if self.forgeable else {})
+
+    def _run(self, code: str) -> "Outcome":
+        program = written_tests.script(self._tests)
+        return self._executor.run_tests(code, program, self._limit, self._correct, self._tests)
 
 
 def said(outcome: "Outcome") -> str:

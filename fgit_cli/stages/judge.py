@@ -77,6 +77,8 @@ class Scores:
         self.samples: Counter[str] = Counter()
         self.base: Counter[str] = Counter()
         self.both: Counter[str] = Counter()
+        self.seeded = 0  # samples that drew random numbers
+        self.forgeable = 0  # verdicts that a program could have forged
         self.infra: dict[str, int] = defaultdict(int)
         self.beyond_peer: list[str] = []  # tasks of passing samples that are slower than EvalPlus allows
 
@@ -90,6 +92,8 @@ class Scores:
         self.both[task_id] += checked.passed
         if checked.beyond_peer:
             self.beyond_peer.append(task_id)
+        self.forgeable += bool(checked.forgeable)
+        self.seeded += "seeds" in checked.extra
 
     def summary(self) -> list[str]:
         """Lines that say pass@k, over how many tasks, and what is not in it."""
@@ -110,6 +114,13 @@ class Scores:
                 f"{len(self.beyond_peer)} samples pass that EvalPlus's time limits would fail ({named}); "
                 "--limits evalplus judges by those"
             )
+        if self.seeded:
+            from fgit_cli.executor.seeds import SEEDS
+
+            lines.append(
+                f"{self.seeded} samples draw random numbers and pass with one seed; each was run with "
+                f"{len(SEEDS)} seeds, all of which must pass"
+            )
         if self.infra:
             lines.append(
                 f"{sum(self.infra.values())} samples without a verdict (the sandbox failed, not they), in no score: "
@@ -120,7 +131,7 @@ class Scores:
     def _over(self, tasks: int) -> str:
         whole = len(self.bench.tasks)
         over = f"{tasks} tasks" if tasks == whole else f"a subset: {tasks} of {whole} tasks"
-        label = f"; {self.bench.label}" if self.bench.label else ""
+        label = f"; {self.forgeable} forgeable, for their tests ran beside them" if self.forgeable else ""
         return f" ({over}, {self.samples.total()} samples{label})"
 
 
@@ -172,4 +183,5 @@ def result(sample: Sample, bench: Bench, checked: Checked) -> dict[str, Any]:
         "error": checked.error.as_record() if checked.error else None,
         "seconds": round(checked.seconds, 3),
         **checked.extra,
+        **({"forgeable": checked.forgeable} if checked.forgeable else {}),
     }

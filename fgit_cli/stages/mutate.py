@@ -61,19 +61,22 @@ class Made:
         """Keep the variants that the tests show to be wrong; none where the `correct` code fails the tests itself."""
         if not self.variants:
             return
-        if why := by_tests.why_not_correct(executor, correct, tests, limit):
+        judge = by_tests.RecordsTests(executor, correct, tests, limit)
+        if why := judge.why_not_correct():
             for _ in self.variants:
                 self.refuse(why)
             self.variants = []
             return
         codes = [fences.code(variant["text"]) for variant in self.variants]
-        reasons = executor.imap(lambda code: by_tests.why_not_wrong(executor, code, tests, limit), codes)
+        if judge.forgeable:
+            self._count(by_tests.FORGEABLE)
+        reasons = executor.imap(judge.why_not_wrong, codes)
         kept = []
         for variant, reason in zip(self.variants, reasons, strict=True):
             if reason:
                 self.refuse(reason)
             else:
-                variant["origin"]["judged"] = by_tests.FAILED
+                variant["origin"] |= judge.judged()
                 kept.append(variant)
         self.variants = kept
 

@@ -5,7 +5,6 @@ code, five times at most. The version that passes is the correct response, an ea
 """
 
 import dataclasses
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from fgit_cli.engines.generation import Answer, Completion, Request, RequestFail
 from fgit_cli.engines.generation.teacher import Teacher, made_by
 from fgit_cli.prompts import Prompt
 from fgit_cli.stages.bugs import Bug, bug_of
-from fgit_cli.stages.by_tests import WRONG, NoTest, said, why_not_correct, why_not_wrong_again
+from fgit_cli.stages.by_tests import FORGEABLE, WRONG, NoTest, RecordsTests, said
 from fgit_cli.stages.running import Tally
 
 if TYPE_CHECKING:
@@ -120,6 +119,8 @@ class Debugging:
                 if case.bug:
                     tally.bug(case.record, case.bug)
                 elif pair and not case.refused:
+                    if "forgeable" in pair["origin"]:
+                        tally.count(FORGEABLE)
                     yield pair
                 else:
                     tally.reject(case.record, case.refused, case.detail)
@@ -192,11 +193,12 @@ class Debugging:
             empty = codeflow.gutted(code)
         except Unusable:
             return ""  # the code does not parse: it fails any test
-        passed = self.executor.run_script(empty, script(tests), limit=self.settings.limit).status == "pass"
+        passed = self.executor.run_tests(empty, script(tests), self.settings.limit, text=tests).status == "pass"
         return "trivial tests: they pass when the functions are empty" if passed else ""
 
     def _try(self, case: Case, code: str) -> None:
-        outcome = self.executor.run_script(code, script(codeflow.telling(case.tests)), limit=self.settings.limit)
+        told = script(codeflow.telling(case.tests))
+        outcome = self.executor.run_tests(code, told, self.settings.limit, text=case.tests)
         case.attempts.append(Attempt(code, outcome.status, _error(outcome)))
         if outcome.status == "infra":
             case.refused, case.detail = "the sandbox failed", said(outcome)
@@ -227,12 +229,13 @@ class Debugging:
         if case.refused:
             return None
         correct = case.attempts[-1].code
-        negatives = self._negatives(case, correct)
+        judge = RecordsTests(self.executor, correct, case.tests, self.settings.limit)
+        negatives = self._negatives(case, correct, judge)
         if not negatives:
             case.refused = "no failing version that differs in logic" if len(case.attempts) > 1 else "passed at once"
             return None
         try:
-            if why := why_not_correct(self.executor, correct, case.tests, self.settings.limit):
+            if why := judge.why_not_correct():
                 case.refused = f"not the same twice: {why}"
                 return None
         except NoTest as said_nothing:
@@ -252,6 +255,7 @@ class Debugging:
             "attempt": chosen,
             "passed_at": len(case.attempts) - 1,
             "coverage": round(share, 4),
+            **judge.judged(),
             "prompts": {name: prompt.sha256 for name, prompt in self.prompts.items()},
         }
         pair = {
@@ -265,25 +269,29 @@ class Debugging:
         fields.identify(pair)
         return pair
 
-    def _negatives(self, case: Case, correct: str) -> list[int]:
+    def _negatives(self, case: Case, correct: str, judge: RecordsTests) -> list[int]:
         """Attempts that fail twice (no timeout, no memory) and differ from the correct version in more than looks."""
         return [
             i
             for i, attempt in enumerate(case.attempts[:-1])
             if attempt.status in WRONG
             and equivalence.reason(correct, attempt.code, "python") is None
-            and why_not_wrong_again(self.executor, attempt.code, case.tests, self.settings.limit) is None
+            and judge.why_not_wrong_again(attempt.code) is None
         ]
 
     def _coverage(self, code: str, tests: str) -> float:
         """Share of the code's executable lines that the tests reach, by coverage.py (the paper's equation 9)."""
+
+        from fgit_cli.executor import plain_report
 
         program = codeflow.coverage_program(code, script(tests))
         outcome = self.executor.run_script("", program, limit=10 * self.settings.limit)
         wanted = codeflow.executable_lines(code)
         if outcome.status != "pass" or not outcome.report or not wanted:
             return 0.0
-        return len(wanted & lines_of(outcome.report)) / len(wanted)
+        told = plain_report(outcome.report)
+        reached = {line for line in told if type(line) is int} if isinstance(told, list) else set()
+        return len(wanted & reached) / len(wanted)
 
     def _judge(self, pairs: list[tuple[Case, dict[str, Any]]]) -> None:
         """Refuse the pairs in which the teacher sees no difference in logic."""
@@ -301,15 +309,6 @@ class Debugging:
                 case.refused, case.detail = answer.reason, answer.detail
             elif not answer[0].answer.strip().strip("*`\"'").lower().startswith("yes"):
                 case.refused = "the judge sees no difference in logic"
-
-
-def lines_of(report: bytes) -> set[int]:
-    """The line numbers of a report, which is the word of a process that ran a teacher's code; none of any other."""
-    try:
-        told = json.loads(report)
-    except (ValueError, RecursionError):
-        return set()
-    return {line for line in told if type(line) is int} if isinstance(told, list) else set()
 
 
 def _error(outcome: "Outcome") -> str:

@@ -1,4 +1,4 @@
-"""BigCodeBench: every test by name, a control run, what is missing is named; the score is called tamper-evident."""
+"""BigCodeBench: every test by name, apart from the solution or with a control run; what is missing is named."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ import pytest
 from fgit_cli import install
 from fgit_cli.benches import bigcodebench
 from fgit_cli.errors import UsageError
-from fgit_cli.executor import encode
+from fgit_cli.executor import Outcome, encode, split
 
 PROMPT = 'import math\ndef task_func(x):\n    """Root of x."""\n'
 TESTS = """
@@ -66,7 +66,7 @@ def test_right_and_wrong(evaluate):
     assert install.command("bigcodebench") in said[1]
     assert "left out: 1" in said[2]
     assert "1 of 1 reference solutions pass here" in said[3]
-    assert "bigcodebench pass@1 33.3 (a subset: 1 of 2 tasks, 3 samples; tamper-evident)" in said[-1]
+    assert "bigcodebench pass@1 33.3 (a subset: 1 of 2 tasks, 3 samples)" in said[-1]
 
 
 TAMPERING = {
@@ -78,6 +78,26 @@ TAMPERING = {
     "unittest.TestResult.addError = unittest.TestResult.addSuccess\n",
     "an early end": "import os, atexit\natexit.register(os._exit, 0)\n",
     "a report of its own": "import sys\nsys.modules['__main__'].__report__ = {'test_four': ['ok', '']}\n",
+    "frames of a traceback": "def task_func(x):\n    try:\n        1 / 0\n    except ZeroDivisionError as e:\n"
+    "        f = e.__traceback__.tb_frame\n        while f:\n            for v in list(f.f_locals.values()):\n"
+    "                if hasattr(v, 'addSuccess'):\n                    v.addFailure = v.addError = lambda *a: None\n"
+    "                    v.ok = {'test_four', 'test_negative'}\n            f = f.f_back\n    return 7\n",
+    "the class of the test case replaced": "import builtins\nreal = builtins.__build_class__\n"
+    "def build(function, name, *bases, **more):\n    made = real(function, name, *bases, **more)\n"
+    "    if name == 'TestCases':\n        for key in dir(made):\n            if key.startswith('test'):\n"
+    "                setattr(made, key, lambda self: task_func is replaced or None)\n    return made\n"
+    "builtins.__build_class__ = build\nreplaced = None\n",
+    "a test that knows the control run": "import builtins\nreal = builtins.__build_class__\n"
+    "def build(function, name, *bases, **more):\n    made = real(function, name, *bases, **more)\n"
+    "    if name == 'TestCases':\n        def quiet(self):\n"
+    "            assert task_func.__name__ != 'replaced'\n"
+    "        made.test_four = made.test_negative = quiet\n    return made\n"
+    "builtins.__build_class__ = build\n",
+    "the end marker": "import os, struct\ndef task_func(x):\n    os.write(3, struct.pack('<cI', b'F', 0))\n"
+    "    return 7\n",
+    "equal to everything": "class Yes(float):\n    def __eq__(self, other): return True\n"
+    "    def __round__(self, n=0): return Yes()\n"
+    "def task_func(x):\n    if x < 0: raise ValueError\n    return Yes(7)\n",
     "skipping": "import unittest\ndef task_func(x):\n    raise unittest.SkipTest\n",
 }
 
@@ -88,6 +108,50 @@ def test_what_tampers_with_its_tests_does_not_pass(evaluate, trick):
     ran, [record] = evaluate(wrong)
     assert record["base"] in ("fail", "error"), record
     assert ran.code == 0
+
+
+PATCHING = """
+import unittest
+from unittest.mock import patch
+class TestCases(unittest.TestCase):
+    def test_four(self):
+        self.assertEqual(task_func(4), 2)
+    def test_patched(self):
+        with patch("math.sqrt", return_value=9):
+            self.assertEqual(task_func(4), 9)
+"""
+
+
+def test_tests_that_cannot_run_apart_say_that_they_can_be_forged(evaluate, tasks):
+    tasks.write_text(json.dumps({**ROW, "test": PATCHING}) + "\n")
+    root = "import math\ndef task_func(x):\n    return math.sqrt(x)\n"
+    ran, (right, wrong, forging) = evaluate(root, root.replace("math.sqrt(x)", "x"), TAMPERING["a result of its own"])
+    assert (right["base"], wrong["base"], forging["base"]) == ("pass", "fail", "fail")
+    assert right["forgeable"] == "apart from them the reference fails"
+    assert "forgeable" not in wrong  # its failure is the word of a test that runs apart
+    assert "1 of 1 tasks have tests that run beside the solution only: forgeable" in ran.err
+    assert "3 samples; 1 forgeable, for their tests ran beside them" in ran.err
+    knows = TAMPERING["a test that knows the control run"].replace("made.test_negative", "made.test_patched")
+    _, [knowing] = evaluate(knows + "def task_func(x):\n    return 7\n")
+    assert knowing["base"] == "fail"  # test_four runs apart
+
+
+def test_a_solution_that_passes_by_luck_does_not_pass(evaluate):
+    import random
+
+    random.seed(0)
+    drawn = random.random()
+    lucky = (
+        f"import random\ndef task_func(x):\n    if x < 0: raise ValueError\n    return 2 if random.random() == {drawn} "
+    )
+    _, (lucky, honest, fixed) = evaluate(
+        lucky + "else 3\n",
+        "import math, random\ndef task_func(x):\n    random.shuffle([1, 2])\n    return math.sqrt(x)\n",
+        RIGHT,
+    )
+    assert (lucky["base"], honest["base"], fixed["base"]) == ("fail", "pass", "pass")
+    assert (lucky["seeds"], honest["seeds"]) == (2, 3)
+    assert "seeds" not in fixed
 
 
 def test_tests_that_pass_without_the_solution_are_told(evaluate):
@@ -131,14 +195,17 @@ def test_where_the_file_is_had_is_said(own_cache):
 def test_the_time_of_a_reference_that_fails_is_no_measure(tasks, own_cache, status, limit):
     limits = []
 
-    def run_script(code, tests, limit):
+    def run_script(code, tests, limit, seed=0):
         limits.append(limit)
         report = encode({"test_four": ["ok", ""], "test_negative": ["ok", ""]})
         verdict = "fail" if "__run(__module, True," in tests else status
-        return SimpleNamespace(status=verdict, error_type="", message="", seconds=20.0, report=report)
+        return Outcome(verdict, seconds=20.0, report=report)
+
+    def run_apart(code, tests, plan, limit, seed=0):
+        raise split.CannotSplit("not here")
 
     bench = bigcodebench.load(str(tasks))
-    executor = SimpleNamespace(run_script=run_script, imap=lambda f, items: map(f, items))
+    executor = SimpleNamespace(run_script=run_script, run_apart=run_apart, imap=lambda f, items: map(f, items))
     bench.prepare(executor, lambda message: None)
     bench.check(bench.tasks["BigCodeBench/13"], RIGHT, executor)
     assert limits[0] == 240.0

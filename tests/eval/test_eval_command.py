@@ -154,7 +154,31 @@ def test_a_benchmark_of_ones_own(fgit, tmp_path):
         ("own", "pass", None), ("own", "fail", None), ("own", "error", None), ("own", "error", None),
     ]  # fmt: skip
     assert out[1]["error"]["type"] == "AssertionError"
-    assert "tests in the solution's own process" in ran.err
+    assert "forgeable" not in ran.err
+
+
+def test_tests_that_run_beside_the_solution_are_called_forgeable(fgit, tmp_path):
+    tests = "import io, sys\nsys.stdout = io.StringIO()\nf()\nassert sys.stdout.getvalue() == 'a\\n'"
+    (tmp_path / "own.jsonl").write_text(
+        lines(
+            {"task_id": "prints", "prompt": "Print a.", "tests": tests},
+            {"task_id": "gives", "prompt": "Give a.", "tests": "assert g() == 'a'"},
+        )
+    )
+    always = "class A:\n    def __eq__(self, other):\n        return True\ndef g():\n    return A()\n"
+    samples = lines(
+        {"task_id": "prints", "solution": "def f():\n    print('a')\n"}, {"task_id": "gives", "solution": always},
+        {"task_id": "gives", "solution": "import random\ndef g():\n    return random.choice('ab')\n"},
+        {"task_id": "gives", "solution": "import random\ndef g():\n    return random.choice('a')\n"},
+        {"task_id": "gives", "solution": "import secrets\ndef g():\n    return secrets.choice('a')\n"},
+    )  # fmt: skip
+    ran = fgit("eval", "--bench", "own.jsonl", stdin=samples)
+    out = [json.loads(line) for line in ran.out.splitlines()]
+    assert [r["base"] for r in out] == ["pass", "fail", "fail", "pass", "pass"]
+    assert out[0]["forgeable"] == "the tests use stdout"
+    assert [r.get("seeds", 1) for r in out[3:]] == [3, 3]
+    assert "5 samples; 1 forgeable, for their tests ran beside them)" in ran.err
+    assert "samples draw random numbers and pass with one seed" in ran.err
 
 
 def test_extraction_is_asked_for(evaluate):

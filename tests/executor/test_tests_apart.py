@@ -33,6 +33,7 @@ TRICKY = [  # the same demand on `double` in the styles that a forger would like
     "x = double(2)\nassert x == 4 or x is True\nassert 4 == double(2)\nassert not double(11) != 22\n",
     "assert [double(n) for n in (1, 2)] == [2, 4]\nassert double(7) in (14,)\nassert {double(1): 1} == {2: 1}\n",
     UNITTEST,
+    "assert double('a').startswith('aa') and double('b').endswith('bb') and 'cc' in double('c')\n",
     "try:\n    assert double(2) == 4\n    assert double(4) == 8\nexcept (KeyError, OSError):\n    pass\n",
 ]
 

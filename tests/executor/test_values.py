@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgit_cli.executor import Unrepresentable, decode, encode
+from fgit_cli.executor import Unrepresentable, decode, decode_plain, encode
 from fgit_cli.executor.equality import equal
 from fgit_cli.executor.values import enable_numpy, plainly_different
 
@@ -178,3 +178,18 @@ def test_what_is_plainly_different_is_not_equal(one, other, atol):
 )  # fmt: skip
 def test_plainly_different(one, other, exact, different):
     assert plainly_different(one, other, exact) is different
+
+
+@pytest.mark.parametrize("value", [None, [1, "a", [2.5, True]], {"a": {"b": []}}, "x", {}])
+def test_plain_data_is_read_without_the_decoder(value):
+    assert decode_plain(encode(value)) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"range":[0,100000000000,1]}', '{"set":[1]}', '{"dict":[[1,2]]}', '{"dict":5}', "{", "[" * 9999, '[{"tuple":[]}]',
+     "\xe9", '{"dict":[["a",{"bytes":"00"}]]}'],
+)  # fmt: skip
+def test_what_is_no_plain_data_is_refused(text):
+    with pytest.raises(ValueError, match=r"Expecting|plain|nested|codec"):
+        decode_plain(text.encode())

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from fgit_cli.executor import Outcome
-from fgit_cli.stages.by_tests import CORRECT_FAILS, SOMETIMES, why_not_correct, why_not_wrong
+from fgit_cli.stages.by_tests import CORRECT_FAILS, SOMETIMES, RecordsTests
 
 
 class Scripted:
@@ -14,7 +14,7 @@ class Scripted:
     def __init__(self, *statuses):
         self.answers, self.asked = iter(statuses), 0
 
-    def run_script(self, code, tests="", limit=10.0):
+    def run_tests(self, code, tests, limit, reference=None, text=None):
         self.asked += 1
         return Outcome(next(self.answers))
 
@@ -22,7 +22,7 @@ class Scripted:
 @pytest.mark.parametrize("statuses", itertools.product(("fail", "error"), repeat=2))
 def test_wrong_is_failing_twice(statuses):
     runner = Scripted(*statuses)
-    assert why_not_wrong(runner, "", "", 1) is None
+    assert RecordsTests(runner, "", "", 1).why_not_wrong("") is None
     assert runner.asked == 2
 
 
@@ -40,15 +40,15 @@ def test_wrong_is_failing_twice(statuses):
 )
 def test_anything_else_leaves_it_out(statuses, why):
     runner = Scripted(*statuses)
-    assert why_not_wrong(runner, "", "", 1) == why
+    assert RecordsTests(runner, "", "", 1).why_not_wrong("") == why
     assert runner.asked == len(statuses)
 
 
 @pytest.mark.parametrize("status", ["fail", "error", "timeout", "memory"])
 def test_tests_that_the_correct_response_fails_judge_nothing(status):
-    assert why_not_correct(Scripted(status), "", "", 1) == CORRECT_FAILS
+    assert RecordsTests(Scripted(status), "", "", 1).why_not_correct() == CORRECT_FAILS
 
 
 def test_the_correct_response_passes_or_is_not_judged():
-    assert why_not_correct(Scripted("pass"), "", "", 1) is None
-    assert why_not_correct(Scripted("infra"), "", "", 1) == "could not be run"
+    assert RecordsTests(Scripted("pass"), "", "", 1).why_not_correct() is None
+    assert RecordsTests(Scripted("infra"), "", "", 1).why_not_correct() == "could not be run"
