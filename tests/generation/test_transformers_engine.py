@@ -106,3 +106,49 @@ def test_a_model_in_this_process_that_is_sure_of_its_answers_is_not_taken_for_a_
     answers = [a for _, a in teacher.ask(PROMPTS, lambda p: Request("", prompt=p, n=2))]
     assert len(answers) == 4
     assert all(len({c.text for c in answer}) == 1 for answer in answers)
+
+
+def test_a_row_stops_at_its_own_limit(tmp_path):
+    """A model with few positions: what a long neighbour leaves to itself is no limit of a short one."""
+    from fgit_cli.engines.generation.transformers import TransformersEngine
+
+    made = {}
+    for size in (1, 2, 8):
+        engine = TransformersEngine(str(tiny_model.make(tmp_path / f"m{size}")), batch_size=size, dtype="float64")
+        engine.room, engine.ends = 64, set()
+        prompts = [*PROMPTS[:3], "x = 1\n" * 5, "y = 2\n" * 5, "z", "a b c"]
+        requests = [Request(str(i), prompt=p) for i, p in enumerate(prompts)]
+        answers = [a[0] for _, a in engine.generate(requests, Sampling(temperature=0.0, max_tokens=50))]
+        lengths = [len(engine.prompter.ids(None, p)) for p in prompts]
+        assert [a.completion_tokens for a in answers] == [min(50, 64 - n) for n in lengths]
+        made[size] = [a.text for a in answers]
+        engine.close()
+    assert made[1] == made[2] == made[8]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"no_repeat_ngram_size": 1}, {"suppress_tokens": list(range(5, 200))}, {"min_new_tokens": 11},
+        {"bad_words_ids": [[n] for n in range(5, 200)]}, {"guidance_scale": 3.0}, {"begin_suppress_tokens": [7, 8, 9]},
+        {"forced_eos_token_id": 3}, {"sequence_bias": [[[n], 9.0] for n in range(20, 30)]},
+        {"penalty_alpha": 0.6, "top_k": 4},
+        {"encoder_repetition_penalty": 2.0}, {"max_time": 0.0}, {"num_beams": 3, "length_penalty": 2.0},
+        {"exponential_decay_length_penalty": [1, 5.0]}, {"temperature": 0.3, "do_sample": True, "min_p": 0.5},
+        {"max_length": 3}, {"num_return_sequences": 2, "num_beams": 2}, {"use_cache": False, "repetition_penalty": 1.9},
+    ],
+    ids=lambda config: next(iter(config)),
+)  # fmt: skip
+def test_the_folders_generation_config_decides_nothing(engine, tmp_path, config):
+    import json
+
+    from fgit_cli.engines.generation.transformers import TransformersEngine
+
+    folder = tiny_model.make(tmp_path / "m")
+    path = folder / "generation_config.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**known, **config}))
+    requests = [Request(str(i), prompt=p) for i, p in enumerate(PROMPTS)]
+    told = TransformersEngine(str(folder), batch_size=3, dtype="float64")
+    assert [a[0] for _, a in told.generate(requests, GREEDY)] == [a[0] for _, a in engine.generate(requests, GREEDY)]
+    told.close()

@@ -63,6 +63,8 @@ class TransformersEngine:
         self.room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         self.versions = {"fgit": __version__, "transformers": version("transformers"), "torch": version("torch")}
         self.ends = self._end_tokens()
+        # What the folder's own says (no_repeat_ngram_size, suppress_tokens, guidance_scale, ...) decides nothing here.
+        self.model.generation_config = type(self.model.generation_config)()
         self.pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(self.ends, default=0)
 
     def describe(self) -> dict[str, Any]:
@@ -102,7 +104,7 @@ class TransformersEngine:
                     continue
                 prompts += [(place, index, ids) for index in missing]
             prompts.sort(key=lambda p: (-len(p[2]), p[0], p[1]))  # longest first: what does not fit fails at once
-            for batch in self._batches(prompts):
+            for batch in self._batches(prompts, sampling.max_tokens):
                 for (place, index, _), completion in zip(batch, self._complete(batch, sampling), strict=True):
                     if finished:
                         finished(window[place], index, [completion])
@@ -111,10 +113,15 @@ class TransformersEngine:
                     made.append(completion)
             yield from zip(window, answers, strict=True)
 
-    def _batches(self, prompts: list[Any]) -> Iterator[list[Any]]:
+    def _batches(self, prompts: list[Any], wanted: int) -> Iterator[list[Any]]:
+        """The prompts in batches. One whose answer may meet the end of the model's positions, which for a shorter
+        prompt lies further on, shares its batch with prompts of its own length alone."""
         at = 0
         while at < len(prompts):
             batch = prompts[at : at + self.batch_size]
+            longest = len(batch[0][2])
+            if self.room is not None and self.room - longest < wanted:
+                batch = [prompt for prompt in batch if len(prompt[2]) == longest]
             yield batch
             at += len(batch)
 
@@ -151,7 +158,7 @@ class TransformersEngine:
         return made
 
     def _options(self, sampling: Sampling, room: int) -> dict[str, Any]:
-        """Every field said, so that none is filled in from the model's generation config."""
+        """The fields of the generation config that differ from transformers' own."""
         greedy = sampling.temperature == 0
         drawn = {
             "do_sample": not greedy,
