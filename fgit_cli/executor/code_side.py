@@ -12,23 +12,39 @@ Everything in this process is untrusted; it never sees what a result is compared
 """
 
 import builtins
+import functools
 import itertools
+import operator
 import os
 import types
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from fgit_cli.executor import runner, values, wire
 from fgit_cli.executor.values import decode, encode
 
 _CHANGEABLE = frozenset({"list", "dict", "set", "bytearray", "ndarray"})
+
+
+class _Indexed:
+    """Has items by their number alone, so that Python makes the iterator."""
+
+    def __getitem__(self, number: int) -> int:
+        raise IndexError(number)
+
+
 _SOME: tuple[Any, ...] = ([], (), {}, {}.values(), {}.items(), set(), "a", "\xe9", b"", range(0), range(1 << 70))
 _ITERATORS = frozenset(
     [types.GeneratorType, map, filter, zip, enumerate, reversed, itertools.chain, itertools.count, itertools.islice]
     + [itertools.product, itertools.permutations, itertools.combinations, itertools.accumulate, itertools.cycle]
     + [type(iter(x)) for x in _SOME]
+    + [type(iter(_Indexed())), type(iter(int, 1))]
 )
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 _CONTENT = (tuple, list, dict, set, frozenset, str, bytes, int, float)
+_BUILTIN: dict[str, Callable[..., Any]] = {
+    f"__{f.__name__}__": f for f in (bool, len, iter, next, str, repr, int, float, round, format)
+}
 _TEXT = 2000  # characters of an exception's text
 
 
@@ -121,11 +137,22 @@ def _got(value: Any) -> dict[str, Any]:
 
 
 def _called(thing: Any, method: str | None, arguments: list[Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    function = thing if method is None else getattr(thing, method)
+    function = thing if method is None else _method(thing, method)
     before = [encode(a) if type(a).__name__ in _CHANGEABLE else None for a in arguments]
     value = function(*arguments, **keywords)
     changed = {i: a for i, a in enumerate(arguments) if before[i] is not None and encode(a) != before[i]}
     return {"value": value, "changed": changed} if changed else {"value": value}
+
+
+def _method(thing: Any, name: str) -> Callable[..., Any]:
+    """What Python does for a method; one with underscores is its operator, which may do without the method."""
+    if name in _BUILTIN:
+        return functools.partial(_BUILTIN[name], thing)
+    if hasattr(operator, name):
+        return functools.partial(getattr(operator, name), thing)
+    if name.startswith("__r") and hasattr(operator, f"__{name[3:]}"):
+        return lambda other: getattr(operator, f"__{name[3:]}")(other, thing)
+    return getattr(thing, name)
 
 
 def described(error: BaseException) -> list[Any]:

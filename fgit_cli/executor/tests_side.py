@@ -19,7 +19,7 @@ from fgit_cli.executor.code_side import described
 from fgit_cli.executor.values import decode, encode
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
-_OF_FUNCTIONS = frozenset({"__call__", "__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"})
+_OF_FUNCTIONS = frozenset({"__call__", "__bool__", "__name__", "__qualname__", "__doc__", "__module__", "__wrapped__"})
 _OF_ITERATORS = frozenset({"__iter__", "__next__", "send", "close"})
 _UNFAITHFUL = (b'{"unrepresentable":', b'{"digest":', b'{"defaultdict":')  # data that is not itself on the other side
 
