@@ -10,6 +10,7 @@ import ast
 
 from fgit_cli.benches.bench import Task
 from fgit_cli.core import fences
+from fgit_cli.core.languages import as_python_counts
 from fgit_cli.errors import MissingExtra
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -105,6 +106,7 @@ def _python(text: str, entry_point: str) -> str | None:
 
 def _longest_run(text: str, entry_point: str) -> str | None:
     """The run of whole lines with the most lines that parses and defines the entry point; None where none does."""
+    text = as_python_counts(text)
     lines = text.split("\n")
     best: list[str] = []
     parses = 0
@@ -197,6 +199,7 @@ def _calls(statement: ast.stmt, name: str) -> bool:
 
 def _solution_only(source: str, entry_point: str) -> str:
     """The source without the lines of statements that are no part of the solution. It must parse."""
+    source = as_python_counts(source)
     module = _parse(source)
     if module is None:
         return source

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from fgit_cli.core.languages import python_tree
+from fgit_cli.core.languages import as_python_counts, python_tree
 
 _STRING_LINE = re.compile(r"""(^|[;:])[ \t]*[rRuU]?["']""", re.M)
 
@@ -61,6 +61,7 @@ def _python(code: str) -> list[Span] | None:
     """None where the code is no valid Python."""
     if not any(sign in code for sign in "#\"'"):
         return []  # it can have neither
+    code = as_python_counts(code)
     tree = python_tree(textwrap.dedent(code))
     if tree is None:
         return None

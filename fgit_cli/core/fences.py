@@ -99,10 +99,18 @@ def _blocks(text: str) -> tuple[Block, ...]:
 def _is_code(text: str, fence: int) -> bool:
     """Whether a text with a fence, whose line begins there, is code as a whole: the fence is in a string or comment.
 
-    What stands before such a fence is not whole. (Three backticks are code by themselves to JavaScript.)
+    What stands before such a fence is not whole.
     """
     language = languages.guess(text)
-    return bool(text[:fence].strip() and parses(text, language) and not parses(text[:fence], language))
+    return bool(text[:fence].strip() and _holds_fences(text, language) and not parses(text[:fence], language))
+
+
+def _holds_fences(code: str, language: str) -> bool:
+    """Whether the code parses, and fences in it stand in strings or comments, where any other text could stand.
+
+    To JavaScript three backticks are code by themselves.
+    """
+    return bool(parses(re.sub("```+|~~~+", "@#@", code), language))
 
 
 def code(text: str) -> str:
@@ -235,7 +243,7 @@ class _Scanner:
             block = self._block(fence, closing[1])
             content = block.code(self.text)
             language = fence.language or languages.guess(content)
-            if content.strip() and language not in _WRAPPERS and parses(content, language):
+            if content.strip() and language not in _WRAPPERS and _holds_fences(content, language):
                 return closing
         return None
 

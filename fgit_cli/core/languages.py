@@ -125,6 +125,14 @@ def parse_python(code: str) -> ast.Module | None:
             return None
 
 
+def as_python_counts(code: str) -> str:
+    """The code with `\\n` for each `\\r` that stands alone: Python ends a line there, and nothing else here does.
+
+    As long as the code, so that places in it stay; lines that `ast` and `tokenize` number are lines of this text.
+    """
+    return re.sub(r"\r(?!\n)", "\n", code) if "\r" in code else code
+
+
 def guess(code: str, name: str = "") -> str:
     """The canonical language of `code`, whose fence names it `name`; without a name guessed, empty for unknown."""
     return canonical(name) if name else _guess(code)

@@ -72,9 +72,7 @@ def why_not_whole(answer: str, correct: str, language: str) -> str | None:
 def omits(answer: str, correct: str, language: str) -> bool:
     """Whether a line of the answer stands for code that is not there, and the correct code has no such line."""
     known = {line.strip() for line in correct.split("\n")}
-    for line in _marks(answer, language):
-        if line.strip() in known:
-            continue
+    for line in _marks(answer, language, known):
         bare = line.strip().rstrip(";,")
         if _DOTS.fullmatch(bare) or re.fullmatch(r"[\w\s,*&:<>()\[\]\"'=-]*[:({]\s*(?:\.{3}|…)\s*[)}]?", bare):
             return True
@@ -90,11 +88,12 @@ def omits(answer: str, correct: str, language: str) -> bool:
     return False
 
 
-def _marks(answer: str, language: str) -> Iterator[str]:
-    """The lines that may stand for others, and comments behind `pass` or an opening brace."""
+def _marks(answer: str, language: str, known: set[str]) -> Iterator[str]:
+    """The lines that are not known and may stand for others, and comments behind `pass` or an opening brace."""
+    answer = languages.as_python_counts(answer)
     inside_strings = _string_lines(answer, language)
     for number, line in enumerate(answer.split("\n")):
-        if number in inside_strings:
+        if number in inside_strings or line.strip() in known:
             continue
         yield line
         behind = re.match(r"\s*(?:pass|\.\.\.|[^#/]*[{:])\s*((?:#|//|/\*).*)", line)
@@ -107,7 +106,7 @@ def _string_lines(code: str, language: str) -> set[int]:
     if language != "python" or ('"""' not in code and "'''" not in code):
         return set()
     tree = languages.python_tree(code)
-    if tree is None or "\r" in code:
+    if tree is None:
         return set()
     inside: set[int] = set()
     for node in ast.walk(tree):

@@ -94,3 +94,31 @@ def test_what_leaves_no_difference_is_named():
     assert why_none("a\n", "a", ()) == "no difference but in white space"
     assert why_none("a = 1\n", "a = 1  # one\n", ("comments",)) == "no difference but in comments"
     assert why_none("a = 1\n", "a = 1 \n", ("space", "comments")) == "no difference but in white space"
+
+
+RETURNS = st.lists(
+    st.sampled_from(
+        ["x = 1", "# a", "y = 2  # b", "'''c\rd'''", "def f():", "    pass", "z = '\u2028'", "\x0c", "    '''e'''"]
+    ),
+    max_size=7,
+).flatmap(
+    lambda parts: st.lists(st.sampled_from(["\n", "\r", "\r\n"]), min_size=len(parts), max_size=len(parts)).map(
+        lambda ends: "".join(p + e for p, e in zip(parts, ends, strict=True))
+    )
+)
+
+
+@given(RETURNS, RETURNS)
+def test_lone_returns_end_no_line(incorrect, correct):
+    for text in (incorrect, correct):
+        for start, end in comment_spans(text):
+            said = text[start:end].strip()
+            assert not said or said.startswith("#")
+    found = compare_code(incorrect, correct, ("space", "comments"))
+    for text, side in ((correct, found.correct), (incorrect, found.incorrect)):
+        assert all(line < len(split_lines(text)) for line in side.lines)
+        assert all(0 <= start < end <= len(text) for start, end in side.chars)
+
+
+def test_a_comment_behind_lone_returns_is_found():
+    assert texts("def f():\r    '''a\rb'''\r    return 1  # end\r\nx = 2  # two\n") == ["  # end", "  # two"]

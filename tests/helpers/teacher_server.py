@@ -7,7 +7,8 @@ Behaviour is drawn per request from the fractions of the JSON object: `http_429`
 (fields answered with 400), `want` (fields without which it is 400), `fail` (a marker: 500 for prompts with it), `equal`
 (the same answer always), `seconds` per request, `answer` (fixed text), `choice` (fields of each choice of the reply),
 `usage` (the reply's), `seed`, `script` (a marker in the dialogue's text -> the answers of its turns, one or a list
-each), `judge` (the answer to "yes or no").
+each), `judge` (the answer to "yes or no"),
+`replies` (a marker in the prompt -> the answer, or a whole choice with its reason to end).
 The log has a line "SEED TAG" per answer that was written whole, where TAG is the name after the code's `def`.
 """
 
@@ -79,6 +80,7 @@ class Teacher:
             "choices": [
                 {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": a}, "text": a}
                 | how.get("choice", {})
+                | (a if isinstance(a, dict) else {})
                 for i, (a, _) in enumerate(answers)
             ],
             "usage": how.get("usage", {"prompt_tokens": 1000, "completion_tokens": 5 * n}),
@@ -99,6 +101,9 @@ class Teacher:
 
     def answer(self, body, seed):
         """The shown code with another operator, which one the seed says; and the name of its function."""
+        if "replies" in self.how:
+            said = body["messages"][-1]["content"]
+            return next(reply for marker, reply in self.how["replies"].items() if marker in said), "reply"
         if "answer" in self.how:
             return self.how["answer"], "fixed"
         if "script" in self.how:
