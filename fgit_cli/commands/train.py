@@ -35,8 +35,10 @@ def run(options: Options) -> None:
     if not all(map(find_spec, ("torch", "transformers", "accelerate"))):
         raise MissingExtra("training", "train")
     from fgit_cli.training import machines
+    from fgit_cli.training.estimate import asked_for
 
     _check_trackers(options)
+    asked_for(options.token_budget)
     stops = options.dry_run or options.fault_share
     if machines.launched() and not stops:
         _run_as_rank(options)

@@ -23,7 +23,16 @@ from fgit_cli.training.options import Options
 
 PREFIX = "checkpoint-"
 # Options that change rounding, memory or what is written, but not what is computed: a resumed run may change them.
-FREE = ("attention", "layout", "token_budget", "gradient_checkpointing", "logging_steps", "model", "trust_remote_code")
+FREE = (
+    "attention",
+    "kernels",
+    "layout",
+    "token_budget",
+    "gradient_checkpointing",
+    "logging_steps",
+    "model",
+    "trust_remote_code",
+)
 
 
 def identity(options: Options, model: str, store: PairStore, accelerator: Any) -> dict[str, Any]:

@@ -6,33 +6,45 @@ L layers of width H, N GPUs, bf16 with DeepSpeed ZeRO:
     FLOPs   6 M per fed token (2 forward, 4 backward; 8 with --gradient-checkpointing, which runs forward twice)
           + 6 L A n² per row of n tokens (Q·K and P·V, causal; A = heads × head size; likewise 8)
           + 6 V H per token whose probability is read
-    hours   FLOPs / (N × peak × UTILISATION)
+    seconds of a pass   FLOPs / (peak × MFU), but no less than the processor takes to call the kernels of L layers
     bytes   2 P weights (/ N in ZeRO-3) + 2 T gradients (/ N) + 16 T / N optimizer (fp32 master weight, Adam's two
             moments, and the fp32 gradient of the step; in the CPU's memory with offload)
-          + activations: fed tokens of a pass × L × 2 bytes × (8 H + 3 (A + K) + 4 I), K = key-value heads × head size,
-            I = inner width of the MLP; with checkpointing L × 2 H and one layer's
-          + the head's chunk of logits, twice in fp32, + DeepSpeed's buckets + RESERVED
+          + activations: fed tokens of a pass × L × 2 bytes × (8 H + 2 (A + K) + 4 I), K = key-value heads × head size,
+            I = inner width of the MLP; (4 H + 2 (A + K) + 3 I) with liger-kernel's norms and MLPs; with checkpointing
+            L × 2 H and one layer's
+          + the head's logits, 2 V a token read, up to its share of the memory, + DeepSpeed's buckets + RESERVED
 
 Activations are counted from what transformers' Llama-like layers keep for the backward pass with an attention that
-does not store its scores. Peaks are the makers' dense bf16 figures. It says what fits and how long to plan for, not
-what will be measured: expect hours within a third, and leave a tenth of the memory free.
+does not store its scores. Peaks are the makers' dense bf16 figures; MFU and the processor's time were measured
+(MEASURED), on one kind of card, in passes that fill it. Hours of what was measured come out within a fifth, memory
+within 15 %; another card, processor or interconnect is another matter.
 """
 
+import bisect
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from fgit_cli.errors import UsageError
 from fgit_cli.training import order
 from fgit_cli.training.data import PairStore
+from fgit_cli.training.head import CHUNK, KEPT
 from fgit_cli.training.layout import LayoutName, row_sizes, sft_size
 from fgit_cli.training.losses import reading
 from fgit_cli.training.machines import Plan
 from fgit_cli.training.options import Options
 from fgit_cli.training.pairs import Example
 
-UTILISATION = 0.40  # of the peak; training at 1,024 tokens and a few billion parameters reaches 0.35 to 0.5
+# MFU of a step by the model's width, with its own kernels and with liger-kernel's: one H200, torch 2.11, transformers
+# 5.23, 2026-11-26, benchmarks/gpu.py --part speed, passes of 16,384 tokens and more; between widths by their logarithm.
+MEASURED = {
+    False: {896: 0.29, 1536: 0.40, 4096: 0.46},
+    True: {896: 0.38, 1536: 0.50, 4096: 0.56},
+}
+PROCESSOR = 5.2e-3  # seconds a layer and pass to call its kernels, forward and backward, measured likewise
+LARGEST = 32768  # tokens of a pass where --token-budget is auto: more were no faster at any width measured
 RESERVED = 2 * 2**30  # bytes of CUDA's context, NCCL and fragmentation
-LOGITS = 2**25  # elements of head.CHUNK
+SPARE = 0.1  # of a GPU's memory, left free by --token-budget auto
 BUCKETS = 2 * 2 * 2 * 200_000_000  # bytes: bf16, double-buffered, reduce and gather (configs/zero2.json)
 
 
@@ -130,22 +142,68 @@ def flops(shape: Shape, tokens: Tokens, checkpointing: bool) -> float:
     return float(body + attention + 6 * shape.vocabulary * shape.width * tokens.read)
 
 
-def memory(shape: Shape, options: Options, plan: Plan, pass_tokens: int) -> dict[str, float]:
-    """GiB per GPU by what holds it, at the peak of a step."""
+def utilisation(width: int, liger: bool) -> float:
+    """The share of the peak that passes of enough tokens reach."""
+    table = MEASURED[liger]
+    widths = sorted(table)
+    if width <= widths[0] or width >= widths[-1]:
+        return table[widths[0] if width <= widths[0] else widths[-1]]
+    at = bisect.bisect(widths, width)
+    low, high = widths[at - 1], widths[at]
+    share = math.log(width / low) / math.log(high / low)
+    return table[low] + share * (table[high] - table[low])
+
+
+def seconds(shape: Shape, operations: float, passes: float, peak: float, liger: bool) -> float:
+    """Of so many model operations in so many passes, on one GPU of that peak."""
+    return max(operations / (peak * utilisation(shape.width, liger)), passes * PROCESSOR * shape.layers)
+
+
+def activations(shape: Shape, liger: bool, checkpointing: bool) -> int:
+    """Bytes that the layers keep for the backward pass, of each fed token."""
+    norms, inner = (4, 3) if liger else (8, 4)
+    layer = 2 * (norms * shape.width + 2 * (shape.attention + shape.keys) + inner * shape.inner)
+    return shape.layers * 2 * shape.width + layer if checkpointing else shape.layers * layer
+
+
+def logits(shape: Shape, tokens: int, memory: float) -> float:
+    """Bytes of the head's logits for so many tokens read, in a GPU with so many bytes of memory."""
+    return min(2 * shape.vocabulary * tokens, KEPT * memory) + 2 * CHUNK["cuda"]
+
+
+def backward_bytes(shape: Shape) -> int:
+    """What the backward pass of a layer needs for each token beside what the forward pass has kept."""
+    return 2 * (4 * shape.inner + 4 * shape.width)
+
+
+def tokens_in(room: float, memory: float, shape: Shape, liger: bool, checkpointing: bool) -> int:
+    """Tokens of a pass for which `room` bytes suffice, LARGEST at most, in steps of 256; 256 at least."""
+    each = activations(shape, liger, checkpointing) + backward_bytes(shape)
+    tokens = (room - logits(shape, LARGEST, memory)) / each
+    return max(256, min(LARGEST, int(tokens) // 256 * 256))
+
+
+def fixed(shape: Shape, plan: Plan) -> dict[str, float]:
+    """Bytes per GPU that do not depend on the pass, by what holds them."""
     ranks, offload = plan.ranks, "offload_optimizer" in (plan.deepspeed or {}).get("zero_optimization", {})
-    layer = 2 * (8 * shape.width + 3 * (shape.attention + shape.keys) + 4 * shape.inner)
-    kept = shape.layers * layer
-    if options.gradient_checkpointing:
-        kept = shape.layers * 2 * shape.width + layer
     sharded = ranks if plan.stage == 3 else 1
-    parts = {
+    return {
         "weights": 0 if plan.stage == 3 and offload else 2 * shape.parameters / sharded,
         "gradients": 2 * shape.trained / (ranks if plan.stage >= 2 else 1),
         "optimizer": 0 if offload else 16 * shape.trained / (ranks if plan.stage >= 1 else 1),
-        "activations": pass_tokens * kept,
-        "head": 8 * LOGITS,
         "buckets": BUCKETS,
         "reserved": RESERVED,
+    }
+
+
+def memory(
+    shape: Shape, plan: Plan, pass_tokens: int, read: int, gpu: float, liger: bool, checkpointing: bool
+) -> dict[str, float]:
+    """GiB per GPU of so many bytes, by what holds them, at the peak of a step; `read` tokens of a pass are read."""
+    parts = {
+        **fixed(shape, plan),
+        "activations": pass_tokens * activations(shape, liger, checkpointing),
+        "head": logits(shape, read, gpu),
     }
     return {name: round(size / 2**30, 2) for name, size in parts.items()}
 
@@ -153,16 +211,21 @@ def memory(shape: Shape, options: Options, plan: Plan, pass_tokens: int) -> dict
 def estimate(options: Options, plan: Plan, store: PairStore, config: Any) -> dict[str, Any]:
     """The object that `--dry-run` prints. Raises UsageError for a GPU that is not in the table.
 
-    Without `--gpu` and without a GPU in this machine, what depends on one is null.
+    Without `--gpu` and without a GPU in this machine, what depends on one is null. Where `--kernels` is auto, those of
+    liger-kernel are reckoned with.
     """
     shape, tokens = Shape.of(config, options.lora_rank), Tokens.of(store, options)
     steps = order.count_steps(len(store), options.global_batch_size, options.num_train_epochs, options.max_steps)
     walked = order.walk(len(store), options.global_batch_size, options.seed, 0, steps)
     epochs = sum(len(numbers) for _, numbers in walked) / len(store)
     total = flops(shape, tokens, options.gradient_checkpointing) * epochs
-    pass_tokens = min(options.token_budget, round(tokens.fed / len(store) * options.global_batch_size / plan.ranks) + 1)
     gpu = (_gpu(options.gpu) if options.gpu else gpu_here()) if plan.device == "cuda" else None
-    needs = memory(shape, options, plan, pass_tokens) if gpu else None
+    made: dict[str, Any] = dict.fromkeys(
+        ("kernels", "token_budget", "utilisation", "hours", "gpu_hours", "memory_gib", "fits")
+    )
+    if gpu:
+        step_tokens = tokens.fed * epochs / steps / plan.ranks if steps else 0
+        made = _on(gpu, shape, options, plan, step_tokens, tokens, total / plan.ranks / max(steps, 1), steps)
     return {
         "steps": steps,
         "pairs": len(store),
@@ -179,12 +242,43 @@ def estimate(options: Options, plan: Plan, store: PairStore, config: Any) -> dic
         },
         "flops": total,
         "gpu": gpu and options.gpu,
-        "utilisation": UTILISATION,
-        "hours": gpu and round(total / (plan.ranks * gpu.peak * UTILISATION) / 3600, 3),
-        "gpu_hours": gpu and round(total / (gpu.peak * UTILISATION) / 3600, 3),
-        "memory_gib": needs and {**needs, "total": round(sum(needs.values()), 2), "gpu": gpu and gpu.memory},
-        "fits": needs and gpu and sum(needs.values()) <= gpu.memory,
+        **made,
     }
+
+
+def _on(
+    gpu: Gpu, shape: Shape, options: Options, plan: Plan, step_tokens: float, tokens: Tokens, operations: float,
+    steps: int,
+) -> dict[str, Any]:  # fmt: skip
+    """What depends on the GPU: `step_tokens` are fed and `operations` done by each in a step."""
+    liger, size = options.kernels != "none", gpu.memory * 2**30
+    checkpointing, held = options.gradient_checkpointing, sum(fixed(shape, plan).values())
+    asked = asked_for(options.token_budget)
+    budget = asked or tokens_in(size * (1 - SPARE) - held, size, shape, liger, checkpointing)
+    passes = math.ceil(step_tokens / budget)
+    pass_tokens = min(budget, math.ceil(step_tokens))
+    read = round(pass_tokens * tokens.read / tokens.fed)
+    needs = memory(shape, plan, pass_tokens, read, size, liger, checkpointing)
+    hours = steps * seconds(shape, operations, passes, gpu.peak, liger) / 3600
+    return {
+        "kernels": "liger" if liger else "none",
+        "token_budget": budget,
+        "utilisation": round(utilisation(shape.width, liger), 3),
+        "hours": round(hours, 3),
+        "gpu_hours": round(hours * plan.ranks, 3),
+        "memory_gib": {**needs, "total": round(sum(needs.values()), 2), "gpu": gpu.memory},
+        "fits": sum(needs.values()) <= gpu.memory,
+    }
+
+
+def asked_for(token_budget: str) -> int | None:
+    """The number that `--token-budget` gives; None for `auto`. Raises UsageError."""
+    text = str(token_budget)
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--token-budget {text}: give a number of tokens, or auto")
+    return int(text)
 
 
 def gpu_here() -> Gpu:

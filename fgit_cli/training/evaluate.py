@@ -8,7 +8,6 @@ from fgit_cli.training.forward import log_probabilities
 from fgit_cli.training.layout import build
 from fgit_cli.training.metrics import first_log_ratio, summary
 from fgit_cli.training.objective import Objective
-from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
 from fgit_cli.training.step import Layout, Totals, step
@@ -49,7 +48,7 @@ def by_pair(model: Any, store: PairStore, layout: Layout, token_budget: int, acc
         yield from (found[id(example)] for example in examples)
 
 
-def evaluate(model: Any, held_out: PairStore, options: Options, layout: Layout, accelerator: Any) -> dict[str, Any]:
+def evaluate(model: Any, held_out: PairStore, token_budget: int, layout: Layout, accelerator: Any) -> dict[str, Any]:
     """`eval_nll` (mean over correct-response tokens), `eval_told_apart` (share of pairs with H̄c > H̄a) and others.
 
     Called by every rank, which shares the work; no gradient, dropout off. A value is null where nothing was there to
@@ -62,9 +61,7 @@ def evaluate(model: Any, held_out: PairStore, options: Options, layout: Layout, 
     with torch.no_grad():
         for first in range(0, len(held_out), AT_ONCE):
             examples = [Example(held_out[i]) for i in range(first, min(first + AT_ONCE, len(held_out)))]
-            ranks = plan_passes(
-                examples, READING, layout.name, options.token_budget, accelerator.num_processes, layout.alone
-            )
+            ranks = plan_passes(examples, READING, layout.name, token_budget, accelerator.num_processes, layout.alone)
             totals = Totals.of(examples)
             for members in ranks[accelerator.process_index]:
                 with accelerator.autocast():

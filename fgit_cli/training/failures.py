@@ -23,8 +23,8 @@ def explained(folder: Path) -> Iterator[None]:
     except NotANumber as error:
         raise EngineError(f"{error}; lower --learning-rate, or look at the data; {from_where(folder)}") from None
     except Exception as error:
-        if _out_of_memory(error):
-            advice = "lower --token-budget, or use --gradient-checkpointing, --deepspeed zero3 or more GPUs"
+        if out_of_memory(error):
+            advice = "give a lower --token-budget, or use --gradient-checkpointing, --deepspeed zero3 or more GPUs"
             raise EngineError(f"out of memory: {advice}; {from_where(folder)}") from None
         if _disk_full(error):
             _remove_partial(folder)
@@ -38,7 +38,8 @@ def from_where(folder: Path) -> str:
     return f"--resume goes on from {checkpoint}" if checkpoint else "no checkpoint was written yet"
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU or the machine had no memory left."""
     text = str(error)
     return (
         isinstance(error, MemoryError)

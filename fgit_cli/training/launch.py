@@ -27,7 +27,8 @@ WORKER = "fgit_cli.training.rank"
 FAILURES = {kind.exit_code: kind for kind in (AnswerIsNo, UsageError, InputError, EngineError)}
 PR_SET_PDEATHSIG = 1
 RECORDS = "FGIT_RECORDS"  # tells rank 0 where records go: to the file, or to the terminal where its live view is
-QUIET = "ignore::FutureWarning:torch.distributed.c10d_logger"  # DeepSpeed calls what torch is about to rename
+# DeepSpeed calls what torch is about to rename; accelerate's barrier names no device, and takes the rank's own.
+QUIET = "ignore::FutureWarning:torch.distributed.c10d_logger,ignore:barrier():UserWarning"
 
 
 def launch(options: Options, plan: Plan, job: Path) -> None:

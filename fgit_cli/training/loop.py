@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fgit_cli import messages
 from fgit_cli.training import checkpoints, order, runlog, schedule
+from fgit_cli.training.budget import budget_of
 from fgit_cli.training.card import run_record, write_card, write_run
 from fgit_cli.training.checks import model_name
 from fgit_cli.training.data import PairStore
@@ -17,18 +19,19 @@ from fgit_cli.training.evaluate import evaluate
 from fgit_cli.training.failures import NotANumber, check_room, explained, parameters
 from fgit_cli.training.losses import Loss
 from fgit_cli.training.losses import loss as objective_loss
-from fgit_cli.training.machines import describe, peak_memory
+from fgit_cli.training.machines import describe, peak_memory, what_is_built
 from fgit_cli.training.manifest import described
 from fgit_cli.training.metrics import summary
 from fgit_cli.training.model import load_model, make_optimizer
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
+from fgit_cli.training.passes import Passes
 from fgit_cli.training.reference import reference_of
 from fgit_cli.training.runlog import RunLog
 from fgit_cli.training.saving import CHAT_TEMPLATE, model_files, save_chat_template, save_model
 from fgit_cli.training.share import fault_share
-from fgit_cli.training.step import Totals, confirm, prepare, step
+from fgit_cli.training.step import Totals, confirm, prepare
 from fgit_cli.training.sums import Sums
 from fgit_cli.training.support import without_dropout
 
@@ -72,11 +75,14 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     )
     share = fault_share(model, store, options, layout, accelerator)
     optimizer = make_optimizer(model, options, fused=accelerator.device.type == "cuda")
+    if accelerator.is_main_process and (wait := what_is_built(accelerator)):
+        messages.note("train", options, wait)
     model, optimizer = accelerator.prepare(model, optimizer)
     layout = confirm(model, layout, steady=objective.preference)
     trained = [p for p in model.parameters() if p.requires_grad]
     rate = schedule.learning_rate(options, steps)
-    reference = reference_of(options, name, model, store, layout, accelerator)
+    budget = budget_of(options, model, accelerator, layout, longest)
+    reference = reference_of(options, name, model, store, layout, accelerator, budget.tokens)
     set_seed(options.seed, device_specific=True)  # dropout differs between ranks, initial weights must not
     done = checkpoints.load(accelerator, checkpoint) if checkpoint else 0
 
@@ -91,7 +97,10 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
         log.note(reason)
     if dropout:
         log.note(f"{objective.name} trains without dropout, as its frozen copy runs without it ({', '.join(dropout)})")
-    log.note(f"step {done} of {steps}, {options.global_batch_size} of {len(store)} pairs each")
+    log.note(
+        f"step {done} of {steps}, {options.global_batch_size} of {len(store)} pairs each, {budget.tokens} tokens a pass"
+    )
+    passes = Passes(model, accelerator, objective, layout, loss_of, budget, log.note)
     sums, since, logged = Sums(accelerator), time.perf_counter(), done
     held: dict[str, dict[str, Any]] = checkpoints.read(checkpoint).get("held_out", {}) if checkpoint else {}
     record: dict[str, Any] = {}
@@ -100,7 +109,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
         nonlocal since
         if held_out:
             began = time.perf_counter()
-            held[when] = evaluate(model, held_out, options, layout, accelerator)
+            held[when] = evaluate(model, held_out, budget.tokens, layout, accelerator)
             log.write({"step": done, **held[when]})
             since += time.perf_counter() - began  # tokens/s are those of training
 
@@ -115,22 +124,12 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 for place, i in enumerate(chosen)
             ]
             totals = Totals.of(examples, options.normalise)
-            passes = plan_passes(examples, objective, layout.name, options.token_budget, ranks, layout.alone)[rank]
+            plan = plan_passes(examples, objective, layout.name, budget.tokens, ranks, layout.alone)
             for group in optimizer.param_groups:
                 group["lr"] = rate(number)
 
-            # Forward and backward; gradients meet in the last pass
-            for place, members in enumerate(passes):
-                last = place == len(passes) - 1
-                accelerator.sync_gradients = last
-                with contextlib.nullcontext() if last else accelerator.no_sync(model):
-                    with accelerator.autocast():
-                        loss, found = step(model, members, objective, totals, layout, loss_of)
-                    sums.add(found)
-                    if last and not math.isfinite(total_loss := sums.loss()):
-                        # before the backward pass, which is where DeepSpeed changes the weights
-                        raise NotANumber(f"the loss of step {number + 1} is {total_loss}")
-                    accelerator.backward(loss * ranks)
+            # Forward and backward
+            passes.run(plan[rank], totals, sums, number + 1)
             norm = accelerator.clip_grad_norm_(trained, options.max_grad_norm or math.inf)
             norm = float(norm) if norm is not None else None
             if norm is not None and not math.isfinite(norm):
@@ -167,6 +166,7 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
         if accelerator.is_main_process:
             if (job / CHAT_TEMPLATE).exists():  # the prompts were made by another than the tokenizer's own
                 save_chat_template(job / CHAT_TEMPLATE, folder)
+            machine["token_budget"] = budget.tokens
             run = run_record(options, store, machine, {"name": name, "revision": source.revision})
             run["fault_share"] = share
             run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}

@@ -168,9 +168,12 @@ def start(options: Options, plan: Plan) -> Any:
     if plan.device == "cpu":
         os.environ["DS_ACCELERATOR"] = "cpu"  # not ACCELERATE_USE_CPU, which switches DeepSpeed off
     from accelerate import Accelerator
-    from accelerate.utils import DeepSpeedPlugin, InitProcessGroupKwargs
+    from accelerate.utils import DeepSpeedPlugin, DistributedDataParallelKwargs, InitProcessGroupKwargs
 
-    handlers = [InitProcessGroupKwargs(backend="gloo")] if plan.device == "cpu" and plan.ranks > 1 else []
+    # A language model's buffers are constants; to send them round before each forward would be a collective in it.
+    handlers: list[Any] = [DistributedDataParallelKwargs(broadcast_buffers=False)]
+    if plan.device == "cpu" and plan.ranks > 1:
+        handlers.append(InitProcessGroupKwargs(backend="gloo"))
     plugin = None
     if plan.deepspeed:
         plugin = DeepSpeedPlugin(hf_ds_config=json.loads(json.dumps(plan.deepspeed)))
@@ -212,6 +215,16 @@ def _assert_as_planned(accelerator: Any, plan: Plan, options: Options) -> None:
         asked["ZeRO stage"] = plan.stage
     if got != asked:
         raise EngineError(f"accelerate started {got}, asked for was {asked}; see `accelerate env`")
+
+
+def what_is_built(accelerator: Any) -> str | None:
+    """What to tell before DeepSpeed takes the model, where it compiles something first; None where it does not."""
+    plugin = accelerator.state.deepspeed_plugin
+    config = plugin.deepspeed_config if plugin else {}
+    offload = (config.get("zero_optimization", {}).get("offload_optimizer") or {}).get("device", "none")
+    if offload == "none" or not config.get("zero_force_ds_cpu_optimizer", True):
+        return None
+    return "DeepSpeed compiles its CPU Adam, unless it has before: once, for a minute or two"
 
 
 def describe(accelerator: Any) -> dict[str, Any]:

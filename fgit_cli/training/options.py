@@ -187,12 +187,13 @@ class Options(Common):
         "shared: the pair's common part is computed once; plain: two rows per pair, which models that do not allow "
         "the other get in any case, and are told.",
     )
-    token_budget: int = option(
-        8192,
-        "Tokens fed in one forward pass of one rank; decides memory and speed, never the result.",
+    token_budget: str = option(
+        "auto",
+        "Tokens fed in one forward pass of one rank; decides memory and speed, never the result. auto: what the GPU's "
+        "free memory has room for, up to 32768; 8192 on a CPU. A pass that runs out of memory is run again in halves.",
+        metavar="N|auto",
         unit="tokens",
         source="our choice",
-        minimum=1,
     )
 
     # Watching

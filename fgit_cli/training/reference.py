@@ -23,7 +23,7 @@ AT_ONCE = 1024  # pairs planned together; bounds memory and the planner's time
 
 
 def reference_of(
-    options: Options, name: str, model: Any, store: PairStore, layout: Layout, accelerator: Any
+    options: Options, name: str, model: Any, store: PairStore, layout: Layout, accelerator: Any, token_budget: int
 ) -> np.ndarray:
     """float64 [N, 2]: each pair's margin as the objective reads it, and when treated as `whole` (`--hybrid-fraction`).
 
@@ -35,10 +35,9 @@ def reference_of(
     cache = Path(options.output_dir) / f"reference-{_key(options, name, store)}.npz"
     kept = on_main(accelerator, lambda: _kept(cache, len(store)))
     if kept is None:
-        columns = [_margins(options, model, store, layout, accelerator, whole=False)]
-        both = options.hybrid_fraction > 0
-        columns.append(_margins(options, model, store, layout, accelerator, whole=True) if both else columns[0])
-        kept = np.stack(columns, axis=1)
+        ways = (False, True) if options.hybrid_fraction > 0 else (False,)
+        columns = [_margins(options, model, store, layout, accelerator, token_budget, whole=way) for way in ways]
+        kept = np.stack([columns[0], columns[-1]], axis=1)
         if accelerator.is_main_process:
             partial = cache.with_suffix(".partial.npz")
             np.savez(partial, margins=kept)
@@ -66,7 +65,7 @@ def _key(options: Options, name: str, store: PairStore) -> str:
 
 
 def _margins(
-    options: Options, model: Any, store: PairStore, layout: Layout, accelerator: Any, whole: bool
+    options: Options, model: Any, store: PairStore, layout: Layout, accelerator: Any, token_budget: int, whole: bool
 ) -> np.ndarray:
     import torch
 
@@ -76,13 +75,11 @@ def _margins(
     for first in range(0, len(store), AT_ONCE):
         examples = [Example(store[i], whole=whole) for i in range(first, min(first + AT_ONCE, len(store)))]
         number = {id(e): first + i for i, e in enumerate(examples)}
-        ranks = plan_passes(
-            examples, objective, layout.name, options.token_budget, accelerator.num_processes, layout.alone
-        )
+        ranks = plan_passes(examples, objective, layout.name, token_budget, accelerator.num_processes, layout.alone)
         for members in ranks[accelerator.process_index]:
             # a rank without work does another's, so that all ranks run the same forwards (ZeRO-3)
             with accelerator.autocast():
-                values = reference_margins(model, members or examples[:1], objective, layout, options.token_budget)
+                values = reference_margins(model, members or examples[:1], objective, layout, token_budget)
             for example, value in zip(members, values, strict=False):
                 found[number[id(example)]] = value
     model.train()

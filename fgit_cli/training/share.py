@@ -11,6 +11,7 @@ from typing import Any
 
 from fgit_cli.training import order
 from fgit_cli.training.data import PairStore
+from fgit_cli.training.estimate import asked_for
 from fgit_cli.training.losses import Batch, Loss, Totals, nll
 from fgit_cli.training.objective import Objective
 from fgit_cli.training.options import Options
@@ -19,6 +20,7 @@ from fgit_cli.training.pairs import Example
 from fgit_cli.training.step import Layout, confirm, step
 
 PAIRS = 64  # the first of the run's own order
+AT_ONCE = 4096  # tokens of a pass, at most: no optimizer is there yet, and nothing is to run out of memory here
 SFT = Objective("sft")
 LITTLE, MOST = 0.25, 0.6  # of s; a weight of 2 moves the faults by 1.5 and by 1.2 times what weight 1 does
 
@@ -68,7 +70,8 @@ def _part(
 ) -> tuple[float, float]:  # fmt: skip
     """A part of the SFT loss, and the squared norm of its gradient; no gradient is left behind."""
     totals, loss = Totals.of(examples), 0.0
-    for members in plan_passes(examples, SFT, layout.name, options.token_budget, alone=layout.alone)[0]:
+    budget = min(asked_for(options.token_budget) or AT_ONCE, AT_ONCE)
+    for members in plan_passes(examples, SFT, layout.name, budget, alone=layout.alone)[0]:
         with accelerator.autocast():
             value, _ = step(model, members, SFT, totals, layout, part)
         value.backward()

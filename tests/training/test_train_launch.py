@@ -4,6 +4,7 @@ import errno
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -176,13 +177,28 @@ def test_the_cost_model_is_its_docstring():
     assert flops(SEVEN, tokens, True) == pytest.approx((body + attention) * 8 / 6 + head)
 
 
+def needs(ranks, stage, checkpointing):
+    plan = Plan(ranks, ranks, "cuda", {"zero_optimization": {"stage": stage}})
+    return memory(SEVEN, plan, 8192, 6000, 80 * 2**30, liger=True, checkpointing=checkpointing)
+
+
 def test_seven_billion_parameters_fit_eight_gpus_as_the_papers_had_them():
-    config = {"zero_optimization": {"stage": 2}}
-    checkpointing = Options(gradient_checkpointing=True)
-    two = memory(SEVEN, checkpointing, Plan(8, 8, "cuda", config), 8192)
+    two = needs(8, 2, True)
     assert sum(two.values()) < 80
     assert two["optimizer"] == pytest.approx(16 * 6.74e9 / 8 / 2**30, abs=0.01)
-    assert sum(memory(SEVEN, checkpointing, Plan(1, 1, "cuda", config), 8192).values()) > 80
-    three = memory(SEVEN, checkpointing, Plan(8, 8, "cuda", {"zero_optimization": {"stage": 3}}), 8192)
-    assert three["weights"] == pytest.approx(two["weights"] / 8, abs=0.01)
-    assert memory(SEVEN, Options(), Plan(8, 8, "cuda", config), 8192)["activations"] > 5 * two["activations"]
+    assert sum(needs(1, 2, True).values()) > 80
+    assert needs(8, 3, True)["weights"] == pytest.approx(two["weights"] / 8, abs=0.01)
+    assert needs(8, 2, False)["activations"] > 5 * two["activations"]
+
+
+def test_it_is_said_that_deepspeed_compiles_where_it_does():
+    def told(config):
+        plugin = config and SimpleNamespace(deepspeed_config=config)
+        return machines.what_is_built(SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin)))
+
+    own = json.loads((Path(machines.CONFIGS) / "zero3-offload.json").read_text())
+    assert told(None) is None
+    assert told({"zero_optimization": {"stage": 2}}) is None
+    assert told({"zero_optimization": {"stage": 3, "offload_optimizer": {"device": "none"}}}) is None
+    assert told(own) is None
+    assert "CPU Adam" in told({k: v for k, v in own.items() if k == "zero_optimization"})
