@@ -1,7 +1,7 @@
 """Training on this machine's GPU: is it right, how fast is each step, does every way of starting it run?
 
-    python benchmarks/gpu.py --prepare FOLDER   once, where FGIT_TEST_DATA is and a package index answers; needs no GPU
-    python benchmarks/gpu.py FOLDER             on a machine with a GPU; torch for CUDA is all that it must have
+    python -m benchmarks.gpu --prepare FOLDER once, where FGIT_TEST_DATA is and a package index answers; needs no GPU
+    python -m benchmarks.gpu FOLDER           on a machine with a GPU; torch for CUDA is all that it must have
 
 `--prepare` masks the pairs and puts wheels for Python 3.12 beside them (under 50 MB in all) for what a bare machine
 lacks; a folder prepared with `--no-wheels` serves where fgit is installed. Each part takes four minutes at most and
@@ -34,7 +34,7 @@ READY = "FGIT_BENCHMARK_READY"  # set once the wheels are on the path
 
 def prepare(folder: Path, wheels: bool) -> None:
     """Write pairs, tokenizer and wheels into `folder`."""
-    from train_peers import TARGET, faulty, fgit
+    from benchmarks.train_peers import TARGET, faulty, fgit
 
     data = Path(os.environ["FGIT_TEST_DATA"])
     (folder / "pairs").mkdir(parents=True, exist_ok=True)
@@ -66,12 +66,12 @@ def use(folder: Path) -> None:
     path, site = [str(HERE.parent)], folder / "site"
     if (folder / "wheels").exists():
         wheels = sorted(map(str, (folder / "wheels").glob("*.whl")))
-        quiet = ["-q", "--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--upgrade"]
+        quiet = ["-q", "--no-index", "--no-deps", "--no-cache-dir", "--upgrade"]
         subprocess.run([sys.executable, "-m", "pip", "install", *quiet, "--target", str(site), *wheels], check=True)
         path.insert(0, str(site))
     path += [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), READY: "1", "PYTHONUNBUFFERED": "1"}
-    os.execve(sys.executable, [sys.executable, *sys.argv], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.gpu", *sys.argv[1:]], environment)
 
 
 def main() -> None:
@@ -89,11 +89,11 @@ def main() -> None:
     if READY not in os.environ:
         use(options.folder.resolve())
     if options.part in ("speed", "all"):
-        import gpu_speed
+        from benchmarks import gpu_speed
 
         gpu_speed.main(options.folder, options.seconds, options.only)
     if options.part in ("paths", "all"):
-        import gpu_paths
+        from benchmarks import gpu_paths
 
         gpu_paths.main(options.folder, options.seconds, options.only)
 

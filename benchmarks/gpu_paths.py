@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gpu_speed import QWEN2_HALF, Clock, say
+
+from benchmarks.gpu_speed import QWEN2_HALF, Clock, say
 
 STEPS = 6
 FIFTY = {"hidden_size": 512, "num_hidden_layers": 8, "intermediate_size": 1408, "num_attention_heads": 8,
@@ -108,7 +109,7 @@ def run(path: Path_, model: Path, folder: Path, work: Path, more: list[str], lim
         path.options.append("--resume")
         began = time.monotonic()
     process = start(path, model, folder, out, more)
-    reader = drain(process, told)
+    reader = drain(process, told, path, began)
     timer = threading.Timer(limit, stop, [process])
     timer.start()
     assert process.stdout is not None
@@ -124,27 +125,37 @@ def run(path: Path_, model: Path, folder: Path, work: Path, more: list[str], lim
     path.found["gib"] = max((r["peak_memory_gib"] for r in records if "peak_memory_gib" in r), default=0.0)
 
 
-def drain(process: subprocess.Popen, told: list[str]) -> threading.Thread:
+def drain(
+    process: subprocess.Popen, told: list[str], path: Path_ | None = None, began: float = 0.0
+) -> threading.Thread:
+    """Keep what it says, and when the data were ready and when the model was."""
+
     def read() -> None:
         assert process.stderr is not None
-        told.extend(line.rstrip() for line in process.stderr)
+        for line in process.stderr:
+            told.append(line.rstrip())
+            if path and " with marks on both sides" in line:
+                path.found["data"] = time.monotonic() - began
+            if path and " layout, kernels: " in line:
+                path.found["model"] = time.monotonic() - began
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     return thread
 
 
-def report(path: Path_, first: Path_) -> None:
+def report(path: Path_, first_path: Path_) -> None:
     found = path.found
     losses, verdict = found["losses"], "ran"
     if found["code"] or not losses:
         verdict = f"FAILED ({found['code']})"
-    elif path.near is not None and first.found.get("losses"):
-        off = abs(losses[-1] / first.found["losses"][-1] - 1)
-        verdict = f"ran, last loss {off:.1e} off {first.name}'s" + (" TOO FAR" if off > path.near else "")
+    elif path.near is not None and first_path.found.get("losses"):
+        off = abs(losses[-1] / first_path.found["losses"][-1] - 1)
+        verdict = f"ran, last loss {off:.1e} off {first_path.name}'s" + (" TOO FAR" if off > path.near else "")
     speed = f"{statistics.median(found['speeds'][2:]):8.0f} tokens/s" if found["speeds"][2:] else ""
-    say(f"  {path.name:28} {verdict}; first record after {found.get('first', float('nan')):.1f} s, end after "
-        f"{found['all']:.1f} s {speed} {found['gib']:.1f} GiB")  # fmt: skip
+    data, ready, soon = (found.get(name, float("nan")) for name in ("data", "model", "first"))
+    times = f"data ready after {data:.1f} s, model {ready:.1f}, first record {soon:.1f}, end {found['all']:.1f}"
+    say(f"  {path.name:28} {verdict}; {times} {speed} {found['gib']:.1f} GiB")
     for line in found["told"]:
         if "slower" in line or "its own kernels" in line:
             say(f"    {line[:300]}")
@@ -152,7 +163,8 @@ def report(path: Path_, first: Path_) -> None:
     if others:
         say(f"    {len(others)} lines beside fgit's own: {others[0][:160]}")
     if verdict.startswith("FAILED"):
-        for line in found["told"][-12:]:
+        causes = [line for line in found["told"] if "Error" in line or "error" in line]
+        for line in [*causes[:4], *found["told"][-12:]]:
             say(f"    {line[:300]}")
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from train_peers import read_pairs, stock_sft
 
+from benchmarks.train_peers import read_pairs, stock_sft
 from fgit_cli.training import estimate
 from fgit_cli.training.layout import row_sizes, sft_size
 from fgit_cli.training.losses import reading
