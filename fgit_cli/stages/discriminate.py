@@ -50,6 +50,7 @@ def discriminate(model_name: str, data: str) -> Iterator[dict[str, Any]]:
     from fgit_cli.engines.tokenizing import tokenizers
     from fgit_cli.training import checks, machines, model
     from fgit_cli.training import data as pairs
+    from fgit_cli.training.budget import DEFAULT
     from fgit_cli.training.evaluate import by_pair
     from fgit_cli.training.options import Options
     from fgit_cli.training.step import confirm, prepare
@@ -67,7 +68,7 @@ def discriminate(model_name: str, data: str) -> Iterator[dict[str, Any]]:
         made = {
             "fgit": __version__, "model": model_name, "revision": source.revision, "data": store.about["fingerprint"],
         }  # fmt: skip
-        for told in by_pair(loaded, store, layout, options.token_budget, accelerator):
+        for told in by_pair(loaded, store, layout, DEFAULT, accelerator):
             prefers = None if told.log_ratio is None else told.log_ratio > 0
             yield {
                 "task_id": told.id, "bench": NAME, "log_ratio": told.log_ratio, "prefers_correct": prefers,

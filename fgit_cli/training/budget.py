@@ -10,7 +10,7 @@ from fgit_cli.training import estimate
 from fgit_cli.training.options import Options
 from fgit_cli.training.support import Layout
 
-ON_CPU = 8192  # tokens; more makes no step faster there
+DEFAULT = 8192  # tokens, on a CPU and where no step is trained; more makes nothing faster there
 
 
 @dataclass
@@ -47,7 +47,7 @@ def budget_of(options: Options, model: Any, accelerator: Any, layout: Layout, lo
     """
     asked, device = estimate.asked_for(options.token_budget), accelerator.device
     if device.type != "cuda":
-        return Budget(asked or ON_CPU)
+        return Budget(asked or DEFAULT)
     inner = accelerator.unwrap_model(model)
     shape = estimate.Shape.of(inner.config, options.lora_rank)
     tokens = asked or _fitting(shape, options, accelerator, layout, longest)
