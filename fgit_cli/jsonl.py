@@ -6,6 +6,7 @@ float, is read and written by the standard library.
 """
 
 import contextlib
+import errno
 import gzip
 import itertools
 import json
@@ -33,6 +34,7 @@ def _shape_of(byte: int) -> int:
 
 # Translated by this table, a line is searched for long numbers in C; a regular expression takes 1 ms.
 _SHAPE = bytes(map(_shape_of, range(256)))
+LONGEST_LINE = 64 << 20  # bytes; a line that is longer, such as of a small .gz that unpacks to gigabytes, is refused
 _GZIP = b"\x1f\x8b"
 
 
@@ -92,8 +94,27 @@ def dumps(record: Any) -> bytes:
         return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def read(files: list[str], bad_line: Callable[[InputError], None] | None = None) -> Iterator[Record]:
-    """The records of the files, one after the other; of stdin for none or `-`.
+class _Lines:
+    """The lines of a stream; one that is longer than `longest` bytes comes as `{`, and then `cut` is True.
+
+    No more than `longest` bytes are held.
+    """
+
+    def __init__(self, stream: Any, longest: int) -> None:
+        self.stream, self.longest, self.cut = stream, longest, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.stream.readline(self.longest + 1):
+            self.cut = len(line) > self.longest and line[-1:] != b"\n"
+            while self.cut and (rest := self.stream.readline(1 << 20)) and rest[-1:] != b"\n":
+                pass
+            yield b"{" if self.cut else line
+
+
+def read(
+    files: list[str], bad_line: Callable[[InputError], None] | None = None, longest: int = LONGEST_LINE
+) -> Iterator[Record]:
+    """The records of the files, one after the other; of stdin for none or `-`. `longest`: bytes of a line.
 
     A line that is no JSON object raises InputError with its place; `bad_line(error)`, when given, is called instead
     and the line is passed over. Empty lines are passed over in silence.
@@ -103,14 +124,16 @@ def read(files: list[str], bad_line: Callable[[InputError], None] | None = None)
     for name in files or ["-"]:
         label = "stdin" if name == "-" else name
         with open_input(name) as stream:
-            reader = jsonlines.Reader(stream, loads=loads)  # type: ignore[arg-type]
+            lines = _Lines(stream, longest)
+            reader = jsonlines.Reader(lines, loads=loads)  # type: ignore[arg-type]
             for number in itertools.count(1):
                 try:
                     record = Record(reader.read(type=dict))
                 except jsonlines.InvalidLineError as error:
                     if not error.line.strip():
                         continue
-                    refusal = InputError(_what(error), f"{label}:{number}")
+                    what = f"longer than {longest >> 20} MB (--longest-line)" if lines.cut else _what(error)
+                    refusal = InputError(what, f"{label}:{number}")
                     if bad_line is None:
                         raise refusal from None
                     bad_line(refusal)
@@ -194,7 +217,7 @@ class Writer:
         self.partial = self.path if self.direct else self.path.with_name(f"{self.path.name}.partial")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            raw = open(self.name, "ab", buffering=0) if self.direct else open(self.partial, "wb", buffering=0)
+            raw = open(self.name, "ab", buffering=0) if self.direct else _new(self.partial)
         except OSError as error:
             raise UsageError(f"{self._place}: {error.strerror}") from None
         self._stream = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if self.name.endswith(".gz") else raw
@@ -225,6 +248,21 @@ class Writer:
             raise EngineError(f"{self._place}: cannot be written: {error.strerror}") from None
 
 
+def _new(path: Path) -> Any:
+    """A new file of that name, open to be written; in a folder that is its owner's alone, its owner's alone too.
+
+    A link that is there already is not followed. Raises OSError.
+    """
+    private = not path.parent.stat().st_mode & 0o077
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return open(os.open(path, flags, 0o600 if private else 0o666), "wb", buffering=0)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, f"{path.name} is a link, which is not followed; remove it") from None
+        raise
+
+
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
@@ -244,5 +282,6 @@ def write_text_whole(path: Path, text: str) -> None:
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
+    with _new(partial) as stream:
+        stream.write(text.encode())
     os.replace(partial, path)

@@ -165,6 +165,9 @@ class FilterOptions(Common):
     skip_bad_lines: bool = option(
         False, "Count and name lines that are no usable record, do not stop at them.", recorded=False
     )
+    longest_line: int = option(
+        64, "A longer line is no usable record; memory is bounded by it.", unit="MB", minimum=1, recorded=False
+    )
     strict: bool = option(
         False, "Stop at the first record that meets a bug in fgit, do not leave it out and go on.", recorded=False
     )

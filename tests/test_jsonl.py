@@ -1,5 +1,6 @@
 """Reading lines: numbers that orjson would change go to the standard library."""
 
+import gzip
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fgit_cli import jsonl
+from fgit_cli.errors import InputError, UsageError
 
 
 @given(st.text("0123456789eE+.- é{}", max_size=40))
@@ -41,3 +43,57 @@ def test_a_device_or_a_pipe_is_written_as_it_is(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pipe"]
     os.close(reader)
+
+
+def test_a_line_that_is_too_long_is_refused_and_bounds_the_memory(tmp_path):
+    """A small .gz may unpack to one line of gigabytes."""
+    import resource
+
+    path = tmp_path / "bomb.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(b'{"a":1}\n{"b":"')
+        for _ in range(300):
+            stream.write(b"x" * (1 << 20))
+        stream.write(b'"}\n{"c":2}\n')
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    said = []
+    assert list(jsonl.read([str(path)], said.append, 8 << 20)) == [{"a": 1}, {"c": 2}]
+    assert [str(e) for e in said] == [f"{path}:2: longer than 8 MB (--longest-line)"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60 << 10  # kB
+    with pytest.raises(InputError, match=r":2: longer than 64 MB"):
+        list(jsonl.read([str(path)]))
+
+
+@pytest.mark.parametrize("length", [8, 9, 10, 11])
+def test_the_longest_line_counts_without_its_end(tmp_path, length):
+    path = tmp_path / "a.jsonl"
+    line = b'{"a":"' + b"x" * (length - 8) + b'"}'
+    assert len(line) == length
+    for end in (b"\n", b"\n{}", b""):
+        path.write_bytes(line + end)
+        said = []
+        list(jsonl.read([str(path)], said.append, 10))
+        assert len(said) == (length > 10), end
+
+
+@pytest.mark.parametrize("writing", ["records", "text"])
+def test_a_link_under_the_name_of_the_unfinished_file_is_not_followed(tmp_path, writing):
+    precious = tmp_path / "precious"
+    precious.write_text("keep")
+    out = tmp_path / "out.jsonl"
+    (tmp_path / "out.jsonl.partial").symlink_to(precious)
+    write = {"records": jsonl.Writer, "text": lambda name: jsonl.write_text_whole(out, "new")}[writing]
+    with pytest.raises((UsageError, OSError), match="is a link, which is not followed"):
+        write(str(out))
+    assert precious.read_text() == "keep"
+
+
+def test_what_is_written_in_a_private_folder_is_private(tmp_path):
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    for folder, mode in ((private, 0o600), (tmp_path, 0o644)):
+        folder.chmod(0o700 if folder is private else 0o755)
+        writer = jsonl.Writer(str(folder / "a.jsonl"))
+        writer.close()
+        jsonl.write_text_whole(folder / "b", "text")
+        assert {(folder / name).stat().st_mode & 0o777 for name in ("a.jsonl", "b")} == {mode}

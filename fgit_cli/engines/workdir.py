@@ -57,9 +57,9 @@ def _locked(path: Path) -> int:
     Raises UsageError where another process has the lock, OSError for a folder that cannot be written.
     """
     while True:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)  # prompts and answers are nobody else's
         try:
-            lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT)
+            lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         except FileNotFoundError:  # another command has ended in between, and taken its folder away
             continue
         try:

@@ -23,7 +23,7 @@ _LENGTH = struct.Struct("<Q")
 _MEMORY = 4 << 30
 _READY = b"ready"
 _PREPARE_SECONDS = 600.0  # for a task's expected outputs, which are trusted
-_WALL = 10.0  # a comparator that waits for a processor gets at most this many times its limit, by the clock
+_WALL = 2.0  # a comparator that waits for a processor gets at most this many times its limit, by the clock
 
 
 class ComparisonStalled(Exception):
@@ -33,7 +33,9 @@ class ComparisonStalled(Exception):
 class Comparator:
     """The parent's handle; the process starts at the first request and again after a stall. One thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = _MEMORY) -> None:
+        """`memory`: bytes that a comparison may take, beside what the process takes itself."""
+        self._memory = memory
         self._process: subprocess.Popen | None = None
 
     def tolerances(self, outputs: tuple[bytes, ...], inputs: tuple[bytes, ...], how: Rules) -> list[tuple[float, bool]]:
@@ -54,13 +56,13 @@ class Comparator:
                 limit: float) -> bool:  # fmt: skip
         """Whether the output passes. `atols`: the tolerance before this input and at it. Raises ComparisonStalled."""
         before, here = atols
-        asked = {"what": "compare", "kind": how.kind, "before": before, "here": here}
+        asked = {"what": "compare", "kind": how.kind, "before": before, "here": here, "memory": self._memory}
         return self._ask(asked, [output, expected, arguments], limit)["equal"]
 
     def decodes(self, data: bytes, limit: float) -> bool:
         """Whether the bytes are a value that can be decoded within the limit."""
         try:
-            return self._ask({"what": "decode"}, [data], limit)["equal"]
+            return self._ask({"what": "decode", "memory": self._memory}, [data], limit)["equal"]
         except ComparisonStalled:
             return False
 
@@ -155,9 +157,22 @@ def main() -> None:
         (length,) = _LENGTH.unpack(head)
         asked = json.loads(source.read(length))
         blobs = [source.read(n) for n in asked["lengths"]]
+        _allow(asked.get("memory"))
         answer = json.dumps(_ANSWERS[asked["what"]](asked, blobs)).encode()
         sink.write(_LENGTH.pack(len(answer)) + answer)
         sink.flush()
+        _allow(None)
+
+
+def _allow(memory: int | None) -> None:
+    """Bound the memory of what is done next to so many bytes beside what the process has; None: to `_MEMORY` in all."""
+    if sys.platform != "linux":
+        return
+    limit = _MEMORY
+    if memory is not None:
+        with open("/proc/self/statm", encoding="ascii") as pages:
+            limit = min(limit, int(pages.read().split()[0]) * resource.getpagesize() + memory)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, _MEMORY))
 
 
 def _prepare(asked: dict, blobs: list[bytes]) -> dict:

@@ -43,7 +43,7 @@ class Worker:
         self._sandbox: Sandbox | None = None
         self._interrupted = False
         self._beside: Worker | None = None  # runs the tests of a dialogue
-        self.comparator = Comparator()
+        self.comparator = Comparator(memory)
 
     @property
     def patience(self) -> float:

@@ -25,23 +25,31 @@ class Prompt:
     @cached_property
     def _template(self) -> Any:
         from jinja2 import StrictUndefined, TemplateSyntaxError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+        from fgit_cli.prompts import bounded
+
+        environment = bounded.Environment(undefined=StrictUndefined, keep_trailing_newline=False)
         try:
             return environment.from_string(self.text)
         except TemplateSyntaxError as error:
             raise UsageError(f"prompt {self.name}, line {error.lineno}: {error.message}") from None
+        except (RecursionError, MemoryError, ValueError, OverflowError, SyntaxError) as error:
+            raise UsageError(f"prompt {self.name}: it cannot be compiled: {bounded.said(error)}") from None
 
     def render(self, **values: Any) -> str:
         """The prompt's text. Raises UsageError for a variable that this prompt is not given."""
         from jinja2 import TemplateError
 
+        from fgit_cli.prompts import bounded
+
+        template = self._template
         try:
-            return self._template.render(**values).strip()
+            return bounded.rendered(template, values).strip()
         except TemplateError as error:
             known = ", ".join(sorted(values))
             raise UsageError(f"prompt {self.name}: {error}; the variables are {known}") from None
+        except Exception as error:  # the template is the user's, and so is whatever it raises
+            raise UsageError(f"prompt {self.name}: {bounded.said(error)}") from None
 
 
 def load(name: str, file: str | None = None) -> Prompt:

@@ -206,7 +206,9 @@ class Source(Iterable[Item]):
     def __iter__(self) -> Iterator[Item]:
         skip = self.options.skip_bad_lines
         try:
-            for record in jsonl.read(self.options.files, self.tally.bad_line if skip else None):
+            for record in jsonl.read(
+                self.options.files, self.tally.bad_line if skip else None, self.options.longest_line << 20
+            ):
                 try:
                     item = self.prepare(record)
                 except InputError as error:

@@ -73,3 +73,15 @@ def test_what_a_teacher_said_stays(fgit, served, tmp_path):
         ran = fgit("mutate", "--base-url", served().url, stdin=lines(records(1)))
         assert len(json.loads(ran.out)["variants"]) == 3
     assert "3 answers taken from the work folder" in ran.err
+
+
+def test_the_folder_and_its_files_are_their_owners_alone(tmp_path, monkeypatch):
+    from fgit_cli.engines.generation.store import Store
+
+    monkeypatch.chdir(tmp_path)
+    with opened("kept") as folder:
+        store = Store(folder)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert {p.stat().st_mode & 0o777 for p in folder.iterdir()} == {0o600}
+        assert "answers.sqlite-wal" in {p.name for p in folder.iterdir()}
+        store.close()

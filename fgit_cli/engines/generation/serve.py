@@ -50,7 +50,7 @@ def serve(
         *words,
     ]
     log = folder / "serve.log"
-    with log.open("wb") as stream:
+    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import itertools
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ class Store:
 
     def _open(self, again: bool = True) -> None:
         try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # sqlite's own files beside it follow its mode
             self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=60, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -43,6 +45,8 @@ class Store:
                 f"CREATE TABLE IF NOT EXISTS answers ({COLUMNS[0]} BLOB PRIMARY KEY, {COLUMNS[1]} TEXT NOT NULL,"
                 f" {COLUMNS[2]} TEXT, {COLUMNS[3]} INTEGER, {COLUMNS[4]} INTEGER) WITHOUT ROWID"
             )
+        except OSError as error:
+            raise EngineError(f"{self.path}: {error.strerror}") from None
         except sqlite3.Error as error:
             if not (again and rescue.is_damage(error)):
                 raise EngineError(f"{self.path}: {error}; remove it or give another --work-dir") from None

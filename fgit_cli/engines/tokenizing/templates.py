@@ -18,13 +18,13 @@ from typing import Any, NamedTuple, Protocol
 
 import jinja2
 from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from fgit_cli.core import thinking
 from fgit_cli.core.conversations import Turn
 from fgit_cli.core.fields import Instruction
 from fgit_cli.engines.tokenizing.tokenizers import Tokenizer
 from fgit_cli.errors import UsageError
+from fgit_cli.prompts import bounded
 
 FORMATS = Path(__file__).parents[2] / "prompts" / "formats"
 PLAIN = "{instruction}\n"
@@ -142,7 +142,7 @@ class ChatTemplate:
         self._tokenizer = tokenizer
         try:
             self._compiled = _environment().from_string(text)
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, RecursionError, MemoryError, ValueError, OverflowError, SyntaxError) as error:
             raise UsageError(f"--template {name}: not a Jinja template: {error}") from None
         self._shape = lru_cache(maxsize=256)(self._shape_of)
         self._names = tokenizer.named_tokens
@@ -200,10 +200,11 @@ class ChatTemplate:
 
     def _render(self, messages: list[Turn], generation: bool, tools: list[Any] | None = None) -> str:
         try:
-            return self._compiled.render(
-                messages=messages, tools=tools, documents=None, add_generation_prompt=generation, **self._names
-            )
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            values = {"messages": messages, "tools": tools, "documents": None, "add_generation_prompt": generation}
+            return bounded.rendered(self._compiled, values | self._names)
+        except (bounded.TimeIsUp, bounded.Unbounded, bounded.TooMuchMemory, MemoryError) as error:
+            raise UsageError(f"--template {self.name}: {bounded.said(error)}") from None
+        except Exception as error:  # the template is somebody else's, and so is whatever it raises
             raise Refused(f"the chat template refuses the turns: {' '.join(str(error).split())[:200]}") from None
 
     def _shape_of(self, turns_known: tuple[tuple[str, str], ...], tools_json: str) -> Shape:
@@ -310,7 +311,7 @@ class _Generation(Extension):
 
 
 @lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
+def _environment() -> bounded.Environment:
     """The environment in which transformers renders chat templates: its settings, filters and functions."""
 
     def raise_exception(message: str) -> None:
@@ -322,9 +323,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     def strftime_now(pattern: str) -> str:
         return datetime.now().strftime(pattern)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-    )
+    environment = bounded.Environment(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
     environment.filters["tojson"] = tojson
     environment.globals.update(raise_exception=raise_exception, strftime_now=strftime_now)
     return environment
