@@ -5,6 +5,7 @@ standard field, and is written there, so that later stages need no option.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,8 +178,9 @@ def oddities(record: dict[str, Any]) -> list[str]:
     found = []
     if isinstance(record.get("input"), str) and record["input"] in _MISSING and record.get("instruction") is not None:
         found.append(f"field `input` is the text {record['input']!r}, a missing value turned into text: taken as none")
-    if not instruction(record).text.strip():
-        found.append("the instruction is empty")
+    with suppress(InputError):  # a sample of a benchmark has no instruction, and needs none
+        if not instruction(record).text.strip():
+            found.append("the instruction is empty")
     turns: list[Any] = next((record[name] for name in conversations.FIELDS if isinstance(record.get(name), list)), [])
     if any(isinstance(turn, dict) and turn.get("reasoning_content") for turn in turns):
         found.append("`reasoning_content` of the turns is left out; put it into `content` to train on it")
