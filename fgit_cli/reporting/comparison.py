@@ -81,7 +81,8 @@ def paired(runs: Runs, baseline: str) -> Table:
         row["answer"] = answer(row["difference"], p)
     kinds = {row["test"] for row in rows}
     notes = [
-        "Differences in points of percent over the tasks that both have; interval by paired bootstrap.",
+        "Differences in points of percent over the tasks that both have; interval: Tango's paired score interval, with "
+        "several samples a task a paired bootstrap.",
         f"p: {' or '.join(sorted(kinds))}, two-sided; Holm over the {len(rows)} comparisons of this table; "
         "the answer is at 0.05 after Holm.",
         "Needed: the smallest difference that the same number of disagreements could have shown at 0.05, alone.",

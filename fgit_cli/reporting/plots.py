@@ -73,7 +73,7 @@ def bars(runs: Runs) -> Plot | None:
 
 
 def differences(comparison: Table | None) -> Plot | None:
-    """Each comparison's difference with its bootstrap interval around nought."""
+    """Each comparison's difference with its paired interval around nought."""
     if comparison is None or not comparison.rows:
         return None
     rows = comparison.rows[:40]
@@ -94,7 +94,7 @@ def differences(comparison: Table | None) -> Plot | None:
         axes.set_xlabel("difference in pass@1, points")
         axes.grid(axis="y", visible=False)
 
-    note = "95 % interval by paired bootstrap; grey where the test, after Holm, cannot tell."
+    note = "95 % interval, paired; grey where the test, after Holm, cannot tell."
     return Plot("comparison", comparison.title, note, draw, 1.2 + 0.32 * len(rows))
 
 

@@ -3,13 +3,14 @@
 import itertools
 import math
 from fractions import Fraction
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fgit_cli.core.passk import mean_pass_at_k, pass_at_k
-from fgit_cli.core.statistics import answer, bootstrap, compare, holm, mcnemar, sign_flips, wilson
+from fgit_cli.core.statistics import answer, bootstrap, compare, holm, mcnemar, sign_flips, tango, wilson
 
 
 @given(st.integers(1, 400), st.data())
@@ -116,3 +117,60 @@ def test_pass_at_k_refuses():
         with pytest.raises(ValueError, match="not defined"):
             pass_at_k(n, c, k)
     assert mean_pass_at_k([(10, 5), (10, 0)], 1) == pytest.approx(0.25)
+
+
+def coverage(tasks, won, lost):
+    """The probability that Tango's interval holds the true difference, summed over all that can be seen."""
+    found = 0.0
+    for wins in range(tasks + 1):
+        for losses in range(tasks + 1 - wins):
+            rest = tasks - wins - losses
+            ways = math.factorial(tasks) // (math.factorial(wins) * math.factorial(losses) * math.factorial(rest))
+            chance = ways * won**wins * lost**losses * (1 - won - lost) ** rest
+            low, high = tango(wins, losses, tasks) if chance > 1e-9 else (1.0, -1.0)
+            found += chance * (low - 1e-9 <= won - lost <= high + 1e-9)
+    return found
+
+
+@pytest.mark.parametrize(("won", "lost"), [(0.05, 0.02), (0.02, 0.02), (0.1, 0.05), (0.3, 0.1), (0.01, 0.0)])
+@pytest.mark.parametrize("tasks", [20, 30, 60])
+def test_the_paired_interval_covers_at_few_tasks(tasks, won, lost):
+    assert coverage(tasks, won, lost) > 0.94
+
+
+def test_the_paired_interval_never_contradicts_the_test():
+    for tasks in (4, 20, 164):
+        for wins in range(min(tasks, 13)):
+            for losses in range(min(tasks - wins, 13) + 1):
+                low, high = tango(wins, losses, tasks)
+                assert low <= (wins - losses) / tasks <= high
+                told = mcnemar(wins, losses) < 0.05
+                assert told or low <= 1e-9 <= high + 2e-9, (wins, losses, tasks)
+
+
+def test_the_paired_interval_where_no_task_disagrees():
+    low, high = tango(0, 0, 164)
+    z = NormalDist().inv_cdf(0.975)
+    assert high == pytest.approx(z * z / (164 + z * z))  # as Wilson's for none of 164
+    assert low == pytest.approx(-high)
+    assert compare([1.0, 0.0] * 10, [1.0, 0.0] * 10).high > 0.1
+
+
+@pytest.mark.parametrize(("wins", "losses", "tasks"), [(12, 3, 40), (30, 5, 164), (9, 1, 20), (40, 20, 400)])
+def test_the_ends_of_the_paired_interval_solve_the_score_equation(wins, losses, tasks):
+    """By numerical maximisation of the likelihood under the difference, another way than the closed form."""
+    from scipy.optimize import minimize_scalar
+
+    assert mcnemar(wins, losses) < 0.05  # so that the interval is not stretched
+    for delta in tango(wins, losses, tasks):
+
+        def against(lost, delta=delta):
+            rest = tasks - wins - losses
+            return -(wins * math.log(lost + delta) + losses * math.log(lost) + rest * math.log(1 - 2 * lost - delta))
+
+        low = max(0.0, -delta) + 1e-12
+        lost = minimize_scalar(
+            against, bounds=(low, (1 - delta) / 2 - 1e-12), method="bounded", options={"xatol": 1e-12}
+        ).x
+        z = (wins - losses - tasks * delta) / math.sqrt(tasks * (2 * lost + delta * (1 - delta)))
+        assert abs(z) == pytest.approx(NormalDist().inv_cdf(0.975), rel=1e-5)
