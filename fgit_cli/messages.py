@@ -6,8 +6,6 @@ from typing import Any
 
 from fgit_cli.options import Spec, specs
 
-CLEAR = "\r\x1b[2K"  # to the line's begin, and all of it wiped
-
 
 def name(command: str | None) -> str:
     """What a message begins with: `fgit mask`, or `fgit` alone outside of any command."""
@@ -23,17 +21,6 @@ def note(command: str | None, options: Any, message: str) -> None:
     """Say what is worth knowing but no error; nothing with --quiet."""
     if not options.quiet:
         say(command, message)
-
-
-def progress(command: str, text: str, terminal: bool) -> None:
-    """Write a line of progress: on a terminal over the one before it, elsewhere below."""
-    line = f"{name(command)}: {text}"
-    _write(CLEAR + line if terminal else f"{line}\n")
-
-
-def clear_progress() -> None:
-    """Wipe the terminal's line of progress."""
-    _write(CLEAR)
 
 
 def _write(text: str) -> None:

@@ -28,7 +28,8 @@ from fgit_cli.errors import EngineError
 from fgit_cli.jsonl import write_text_whole
 from fgit_cli.messages import note, say
 from fgit_cli.options import FilterOptions, option, resolved
-from fgit_cli.stages.running import Progress, Tally
+from fgit_cli.stages.progress import Progress
+from fgit_cli.stages.running import Tally
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,7 @@ def _folder(options: AskOptions, bench: Bench) -> AbstractContextManager[Path]:
 
 def _write(options: AskOptions, bench: Bench, folder: Path, name: str | None) -> None:
     tally = Tally("eval", dataclasses.replace(options, rejects=None))
+    tally.expected = len(bench.usable) * int(options.samples or 1)
     progress = Progress(tally)
     writer = jsonl.Writer(name)
     whole = False

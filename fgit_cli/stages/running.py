@@ -8,7 +8,6 @@ cannot be used ends its input, and is raised only after everything before it is 
 import contextlib
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -19,12 +18,12 @@ from fgit_cli.errors import AnswerIsNo, InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions
 from fgit_cli.stages.bugs import Bug, bug_of
+from fgit_cli.stages.progress import Progress, summary_table
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 IN_A_ROW = 3  # unexpected errors on records that follow each other stop a run
-PROGRESS_SECONDS = 10.0  # between plain lines of progress; a terminal's bar is redrawn ten times a second
 
 
 class Rejected(NamedTuple):
@@ -46,6 +45,7 @@ class Tally:
         self.bugs: Counter[str] = Counter()
         self._in_a_row = self.unprepared_in_a_row = 0  # records that met a bug
         self.counts: Counter[str] = Counter()
+        self.expected: int | None = None  # records, where the stage knows it and the input does not tell
         self.detail: Callable[[], str] = lambda: ""  # a few words more for a line of progress
         if options.rejects and options.output and os.path.realpath(options.rejects) == os.path.realpath(options.output):
             raise UsageError("--rejects and --output name the same file")
@@ -145,55 +145,19 @@ class Tally:
         parts += [f"{n} {what}" for what, n in self.counts.items()]
         return "; ".join(parts)
 
+    def sum_up(self) -> None:
+        """Say what came of it: a small table on a terminal, else one line; silent with --quiet."""
+        if self.options.quiet:
+            return
+        if sys.stderr.isatty() and self.read:
+            summary_table(self)
+        else:
+            self.say(self.summary())
+
     def close(self, whole: bool) -> None:
         """Give the file of --rejects its name, when it is `whole`."""
         if self.rejected:
             self.rejected.close(whole)
-
-
-class Progress:
-    """A line on stderr now and then: redrawn in place on a terminal, a plain line every ten seconds elsewhere."""
-
-    def __init__(self, tally: Tally) -> None:
-        self.tally = tally
-        self.started = self.shown = time.monotonic()
-        self.terminal = sys.stderr.isatty()
-        self.silent = tally.options.quiet
-        self.total: int | None = 0  # 0: not counted yet
-
-    def step(self) -> None:
-        now = time.monotonic()
-        if self.silent or now - self.shown < (0.1 if self.terminal else PROGRESS_SECONDS):
-            return
-        self.shown = now
-        rate = self.tally.written / max(now - self.started, 1e-9)
-        text = f"{self.tally.written} out, {self.tally.rejects.total()} left out"
-        if self.tally.rejects:
-            text += f" ({', '.join(f'{n} {reason}' for reason, n in self.tally.rejects.most_common(3))})"
-        text += f", {rate:.1f}/s"
-        if (total := self._total()) and self.tally.read:
-            done = self.tally.written + self.tally.rejects.total()
-            left = (now - self.started) / max(done, 1) * (total - done)
-            text += f", {done / total:.0%} of {total}, ETA {_clock(left)}"
-        if detail := self.tally.detail():
-            text += f", {detail}"
-        messages.progress(self.tally.command, text, self.terminal)
-
-    def _total(self) -> int | None:
-        """How many records there are; None where only reading on would tell (stdin, compressed files)."""
-        if self.total == 0:
-            self.total = jsonl.count(self.tally.options.files)
-        return self.total
-
-    def clear(self) -> None:
-        if self.terminal and not self.silent:
-            messages.clear_progress()
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 class Source(Iterable[Item]):
@@ -276,8 +240,7 @@ def run_filter(
         for file, what in ((writer, "finished"), (tally.rejected, "left-out")):
             if not whole and file and file.name and not file.direct:
                 tally.say(f"{file.count} {what} records are in {file.partial}")
-    if not options.quiet:
-        tally.say(tally.summary())
+    tally.sum_up()
     limit = options.max_rejects
     taken = tally.read - tally.passed_over
     if limit is not None and taken and tally.rejects.total() > limit * taken:

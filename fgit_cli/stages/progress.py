@@ -1,0 +1,161 @@
+"""How far a run is: one line on a terminal, drawn by rich; elsewhere a plain line now and then.
+
+The stages of a pipe share one terminal. The one that holds a lock on it draws; when that one ends another goes on, so
+that no two ever write over each other.
+"""
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from fgit_cli import jsonl, messages
+
+if TYPE_CHECKING:
+    from fgit_cli.stages.running import Tally
+
+LINE_SECONDS = 10.0  # between plain lines of progress
+LOOK_SECONDS = 0.1  # between updates of the terminal's line
+
+
+class Progress:
+    """A run's line of progress; `step` after each record, `clear` at the end."""
+
+    def __init__(self, tally: "Tally") -> None:
+        self.tally = tally
+        self.started = self.shown = time.monotonic()
+        self.terminal = sys.stderr.isatty()
+        self.silent = tally.options.quiet
+        self._total: int | None = 0  # 0: not counted yet
+        self._live: Any = None
+        self._task: Any = None
+        self._lock: int | None = None
+
+    def step(self) -> None:
+        """Show where the run is, if it is time for it."""
+        now = time.monotonic()
+        if self.silent or now - self.shown < (LOOK_SECONDS if self.terminal else LINE_SECONDS):
+            return
+        self.shown = now
+        if not self.terminal:
+            messages.say(self.tally.command, self._text(now))
+        elif self._live or self._begin():
+            done, total = self._done(), self.total()
+            self._live.update(self._task, completed=min(done, total or done), total=total, said=self._said(now))
+
+    def clear(self) -> None:
+        """Wipe the terminal's line and let another stage have it."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def total(self) -> int | None:
+        """How many records there will be; None where only reading on would tell (stdin, compressed files)."""
+        if self.tally.expected is not None:
+            return self.tally.expected
+        if self._total == 0:
+            self._total = jsonl.count(self.tally.options.files)
+        return self._total
+
+    def _begin(self) -> bool:
+        """Take the terminal and begin to draw; False while another stage of the pipe has it."""
+        self._lock = lock_terminal()
+        if self._lock is None:
+            return False
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Live
+        from rich.table import Column
+
+        columns: list[Any] = [TextColumn("{task.description}", table_column=Column(no_wrap=True))]
+        if self.total():
+            columns += [
+                BarColumn(bar_width=16),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            ]
+        columns.append(
+            TextColumn("{task.fields[said]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+        )
+        self._live = Live(*columns, console=Console(stderr=True), transient=True, expand=True)
+        self._task = self._live.add_task(messages.name(self.tally.command), total=self.total(), said="")
+        self._live.start()
+        return True
+
+    def _done(self) -> int:
+        return self.tally.written + self.tally.rejects.total()
+
+    def _said(self, now: float) -> str:
+        """The counts in a few words, the most telling first, for what the terminal's width leaves."""
+        tally, seconds = self.tally, max(now - self.started, 1e-9)
+        words = [f"{tally.written} out", f"{tally.written / seconds:.1f}/s"]
+        if detail := tally.detail():
+            words.append(detail)
+        if tally.rejects:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in tally.rejects.most_common(3))
+            words.insert(1, f"{tally.rejects.total()} left out")
+            words.append(reasons)
+        return ", ".join(words)
+
+    def _text(self, now: float) -> str:
+        """The plain line."""
+        tally, seconds = self.tally, max(now - self.started, 1e-9)
+        text = f"{tally.written} out, {tally.rejects.total()} left out"
+        if tally.rejects:
+            text += f" ({', '.join(f'{n} {reason}' for reason, n in tally.rejects.most_common(3))})"
+        text += f", {tally.written / seconds:.1f}/s"
+        if (total := self.total()) and tally.read:
+            done = self._done()
+            text += f", {done / total:.0%} of {total}, ETA {_clock(seconds / max(done, 1) * (total - done))}"
+        if detail := tally.detail():
+            text += f", {detail}"
+        return text
+
+
+def lock_terminal() -> int | None:
+    """A descriptor that holds the lock on stderr's terminal; None while another process has it.
+
+    A terminal that cannot be locked is taken as it is.
+    """
+    try:
+        held = os.open(os.ttyname(sys.stderr.fileno()), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        return None
+    except OSError:
+        pass
+    return held
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def summary_table(tally: "Tally") -> None:
+    """The counts of a finished run as a small table on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{messages.name(tally.command)}", title_justify="left", show_header=False, box=None)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = [(tally.read, "in"), (tally.written, "out")]
+    rows += [(n, f"left out: {reason}") for reason, n in tally.rejects.most_common()]
+    if tally.bad_lines:
+        rows.append((tally.bad_lines, "bad lines passed over"))
+    rows += [(n, what) for what, n in tally.counts.items()]
+    for number, what in rows:
+        table.add_row(str(number), what)
+    with contextlib.suppress(BrokenPipeError):
+        Console(stderr=True, highlight=False).print(table)
