@@ -9,21 +9,35 @@ import fcntl
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from fgit_cli import jsonl, messages
-
-if TYPE_CHECKING:
-    from fgit_cli.stages.running import Tally
+from fgit_cli.options import FilterOptions
 
 LINE_SECONDS = 10.0  # between plain lines of progress
 LOOK_SECONDS = 0.1  # between updates of the terminal's line
 
 
+class Counts(Protocol):
+    """What is read of a run's tally (running.py)."""
+
+    command: str
+    options: FilterOptions
+    read: int
+    written: int
+    bad_lines: int
+    expected: int | None
+    rejects: Counter[str]
+    counts: Counter[str]
+    detail: Callable[[], str]
+
+
 class Progress:
     """A run's line of progress; `step` after each record, `clear` at the end."""
 
-    def __init__(self, tally: "Tally") -> None:
+    def __init__(self, tally: Counts) -> None:
         self.tally = tally
         self.started = self.shown = time.monotonic()
         self.terminal = sys.stderr.isatty()
@@ -142,7 +156,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def summary_table(tally: "Tally") -> None:
+def summary_table(tally: Counts) -> None:
     """The counts of a finished run as a small table on the terminal."""
     from rich.console import Console
     from rich.table import Table

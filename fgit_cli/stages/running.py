@@ -135,7 +135,8 @@ class Tally:
     def summary(self) -> str:
         """One line: in, out, left out by reason."""
         if not self.read and not self.bad_lines:
-            return "the input is empty: no records"
+            piped = not self.options.files or self.options.files == ["-"]
+            return "the input is empty: no records" + ("; did the stage before fail?" if piped else "")
         parts = [f"{self.read} in, {self.written} out"]
         if self.rejects:
             reasons = ", ".join(f"{n} {reason}" for reason, n in self.rejects.most_common())

@@ -243,3 +243,19 @@ def test_equal_answers_name_the_switch(served, fgit):
     assert "do_sample" in ran.err
     one = fgit("mutate", "--base-url", served(equal=True).url, stdin=lines(records(1)))
     assert one.code == 4
+
+
+@pytest.mark.parametrize("concurrency", [4, 64])
+def test_patience_is_kept_with_a_server_that_is_gone(served, concurrency):
+    """Rests and pauses grow to half a minute; with 2 s of patience none of them may outlast it."""
+    server = served(answer="x", seconds=0.2)
+    engine = ServerEngine("m", [server.url], concurrency=concurrency, patience=2)
+    asked = (Request(str(i), messages=[{"role": "user", "content": str(i)}]) for i in range(600))
+    answers = engine.generate(asked, Sampling(max_tokens=1))
+    next(answers)
+    server.stop()
+    began = time.monotonic()
+    with pytest.raises(EngineError, match="nothing was answered for"):
+        list(answers)
+    engine.close()
+    assert time.monotonic() - began < 8  # what was in flight, 2 s, and a slow machine; it was 36 s

@@ -159,3 +159,18 @@ def test_the_default_server_that_is_not_there_is_named(fgit):
     assert ran.code == 4
     assert "http://127.0.0.1:9/v1: cannot connect" in ran.err
     assert "--base-url" in ran.err
+
+
+def test_a_repaired_teacher_is_asked_again(fgit, served):
+    """The answers that showed that sampling is off are not kept."""
+    deaf = served(equal=True)
+    words = ["mutate", "--base-url", deaf.url, "--work-dir", "kept", "--variants", "3"]
+    stopped = fgit(*words, stdin=lines(records(6)))
+    assert stopped.code == 4
+    assert "These answers are forgotten; the same command asks again" in stopped.err
+    mended = served()
+    words[2] = mended.url
+    again = fgit(*words, stdin=lines(records(6)))
+    assert again.code == 0, again.err
+    assert len(again.out.splitlines()) == 6
+    assert len({tag for _, tag in mended.log}) >= 3

@@ -77,20 +77,23 @@ class Balancer:
         self.last_success = asyncio.get_running_loop().time()
         self.left(endpoint)
 
-    def overloaded(self, endpoint: Endpoint, retry_after: float | None) -> None:
-        """Leave an endpoint that refused for now (429, 503, no connection): fewer at a time, and none for a while."""
+    def overloaded(self, endpoint: Endpoint, retry_after: float | None, longest: float) -> None:
+        """Leave an endpoint that refused for now (429, 503, no connection): fewer at a time, and none for a while.
+
+        It rests no longer than `longest` seconds, when its user's patience ends.
+        """
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now - endpoint.cut_at >= CUT_SECONDS:
             endpoint.threshold = endpoint.limit = max(1.0, endpoint.limit / 2)
             endpoint.cut_at = now
         if retry_after is not None:
-            endpoint.resting_until = max(endpoint.resting_until, now + retry_after)
+            endpoint.resting_until = max(endpoint.resting_until, now + min(retry_after, longest))
         elif endpoint.resting_until <= now:  # one rest per storm, not one per refusal
-            first, longest = REST_SECONDS
-            rest = min(longest, first * 2**endpoint.rests) * random.uniform(0.5, 1.5)
+            first, most = REST_SECONDS
+            rest = min(most, first * 2**endpoint.rests) * random.uniform(0.5, 1.5)
             endpoint.rests = min(endpoint.rests + 1, 16)
-            endpoint.resting_until = now + rest
+            endpoint.resting_until = now + min(rest, longest)
         loop.call_later(endpoint.resting_until - now + 0.001, self._serve)
         self.left(endpoint)
 

@@ -12,7 +12,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -125,6 +125,7 @@ class ServerEngine:
         self._succeeded = False
         self._given_up = 0
         self._warned = -math.inf
+        self._gone: Future[Answer] = Future()  # gets the exception that ends the engine
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -153,7 +154,7 @@ class ServerEngine:
                 if not window:
                     return
                 request, future = window[0]
-                answer = future.result()
+                answer = self._first(future)
                 window.popleft()
                 yield request, answer
         finally:
@@ -224,6 +225,15 @@ class ServerEngine:
             return made
         except RequestFailed as error:
             return error
+        except Exception as error:  # the server is given up: not only when the order comes to this request
+            if not self._gone.done():
+                self._gone.set_exception(error)
+            raise
+
+    def _first(self, future: Future[Answer]) -> Answer:
+        """The request's answer. Raises at once what ended the engine, whichever request met it."""
+        wait({future, self._gone}, return_when=FIRST_COMPLETED)
+        return future.result() if future.done() else self._gone.result()
 
     async def _ask(
         self, request: Request, sampling: Sampling, index: int, n: int, finished: Finished | None
@@ -240,15 +250,17 @@ class ServerEngine:
                 made = await self._post(endpoint, request, sampling, index, n)
             except _Again as error:
                 self.retries += 1
+                left = self._patience_left(started)
                 if isinstance(error, _Overloaded):
-                    self._balancer.overloaded(endpoint, error.after)
+                    self._balancer.overloaded(endpoint, error.after, left)
                 else:
                     self._balancer.left(endpoint)
                     failures += 1
                 self._give_up(error, failures, started)
                 if not isinstance(error, _Overloaded):
                     shortest, longest = BACKOFF_SECONDS
-                    await asyncio.sleep(min(longest, shortest * 2 ** (failures - 1)) * random.uniform(0.5, 1.5))
+                    pause = min(longest, shortest * 2 ** (failures - 1)) * random.uniform(0.5, 1.5)
+                    await asyncio.sleep(min(pause, left))
             except _NoIds as error:
                 self._balancer.left(endpoint)
                 await self._turns_from_now_on(endpoint, request, str(error))
@@ -269,6 +281,11 @@ class ServerEngine:
                 if finished:
                     finished(request, index, made)
                 return made
+
+    def _patience_left(self, started: float) -> float:
+        """Seconds until a server that answers nothing is given up, and a moment more, so that one try follows."""
+        silent = asyncio.get_running_loop().time() - max(self._balancer.last_success, started)
+        return max(0.0, self.patience - silent) + 0.05
 
     def _give_up(self, error: _Again, failures: int, started: float) -> None:
         """Raise RequestFailed or EngineError when trying again has no sense any more."""
@@ -397,7 +414,7 @@ class ServerEngine:
             self.warn(f"the server refused max_tokens: max_completion_tokens is sent instead ({error})")
             return True
         fields = {**vars(sampling), "stop_token_ids": self.prompter and self.prompter.ends}
-        sent = {f for f in OPTIONAL if f not in self.left_out and fields[f]}
+        sent = {f for f in OPTIONAL if f not in self.left_out and fields[f] not in (None, (), frozenset())}
         named = {f for f in sent if re.search(rf"\b{f}\b", str(error))}
         if not named and not self._succeeded and not ESSENTIAL.search(str(error)):
             named = sent & set(NOT_STANDARD)  # some servers refuse without naming the field

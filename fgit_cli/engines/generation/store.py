@@ -115,6 +115,10 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
+    def remove(self, keys: Iterable[bytes]) -> None:
+        with self._lock:
+            self._db.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
+
     def close(self) -> None:
         """An empty store leaves no file."""
         with self._lock:
@@ -179,6 +183,11 @@ class Durable:
             self.made += len(completions)
 
         return self.engine.generate(self._looked_up(requests, sampling), sampling, keep)
+
+    def forget(self, requests: Iterable[Request], sampling: Sampling) -> None:
+        """Take all answers to these requests out of the store, so that they are asked for again."""
+        asked = [(request_key(self.model, request, sampling), request.n) for request in requests]
+        self.store.remove(answer_key(key, index) for key, n in asked for index in range(n))
 
     def _looked_up(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Request]:
         for request in requests:

@@ -81,7 +81,7 @@ class Teacher:
         self.durable = Durable(engine, self.store, identity(engine))
         self.tokens = [0, 0]
         self.started = time.monotonic()
-        self._equal: set[str] = set()  # prompts whose answers were all equal
+        self._equal: dict[str, Request] = {}  # prompts whose answers were all equal
         self._varied = made_by.get("engine") in ("transformers", "vllm")  # these draw as they are told
 
     def ask(self, items: Iterable[Item], request: Callable[[Item], Request]) -> Iterator[tuple[Item, Answer]]:
@@ -119,15 +119,17 @@ class Teacher:
             if len(set(texts)) > 1:
                 self._varied = True
             else:
-                self._equal.add(repr(request.messages or request.prompt))
+                self._equal[repr(request.messages or request.prompt)] = request
             if len(self._equal) >= EQUAL_PROMPTS and not self._varied:
                 self._deaf()
 
     def _deaf(self) -> None:
+        self.durable.forget(self._equal.values(), self.sampling)
         raise EngineError(
             "the teacher's answers to one prompt are all equal: sampling is off, although temperature "
             f"{self.sampling.temperature:g} was sent. Switch it on where the model is served (`do_sample` in its "
-            "generation_config.json for transformers serve), or give another --temperature"
+            "generation_config.json for transformers serve), or give another --temperature. These answers are "
+            "forgotten; the same command asks again"
         )
 
 
