@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fgit_cli.core.comments import spans, without
 from fgit_cli.core.equivalence import normalise
 from fgit_cli.core.textdiff import BLANKS, hunks
 from fgit_cli.core.variants import CodeBlock
@@ -68,7 +69,9 @@ def _fits(one: str, other: str) -> bool:
 def _of_one_language(correct: list[CodeBlock], answer: list[CodeBlock], whole: bool) -> Codes:
     reason = None
     for codes in _readings(correct, answer):
-        why = _why_unsound(correct, codes, [b.code for b in answer], whole)
+        why = _why_unsound(correct, codes, whole)
+        if whole and why is None and len(correct) != len(answer) and not _one_fault(correct, codes):
+            why = NO_PARTNER
         if why is None:
             return codes
         reason = reason or why
@@ -86,7 +89,7 @@ def _readings(correct: list[CodeBlock], answer: list[CodeBlock]) -> Iterator[Cod
         if not chosen or chosen in seen:
             continue
         seen.append(chosen)
-        if len(chosen) == len(correct):
+        if len(chosen) == len(correct) and len(_once(correct, chosen)) == len(chosen):
             yield from _in_order(correct, chosen)
         yield from _cut(correct, chosen)
         if len(chosen) < len(correct):
@@ -266,7 +269,24 @@ def _all_used(theirs: _Joined, mine: _Joined, found: list[tuple[int, int, int, i
     return True
 
 
-def _why_unsound(correct: list[CodeBlock], codes: Codes, given: list[str], whole: bool) -> str | None:
+def _one_fault(correct: list[CodeBlock], codes: Codes) -> bool:
+    """Whether one block at most is another program, by one line more at most; comments do not count.
+
+    So it is with a fault; an answer that had to be cut or joined may hold more by mistake.
+    """
+    changed = 0
+    for block in correct:
+        pair = [codes.get(block.number, block.code), block.code]
+        new, old = (
+            normalise(without(code, [s for s in spans(code, block.language) if not s.docstring])) for code in pair
+        )
+        changed += new != old
+        if len(new.split("\n")) > len(old.split("\n")) + 1:
+            return False
+    return changed <= 1
+
+
+def _why_unsound(correct: list[CodeBlock], codes: Codes, whole: bool) -> str | None:
     """Why this reading loses or doubles code; None where it does not."""
     restated = [block for block in correct if block.number in codes]
     if whole:

@@ -43,7 +43,8 @@ _COMMENT = re.compile(
 )
 _EDGES = " \t.…[](){}<>:;,!*-=~_#/'\""
 _MOST_LOST = 1 / 3  # of the lines, net
-_FEW = 3  # lines that a fault may well leave out or add
+_FEW = 3  # lines that a fault may well leave out
+_TELLING = 4  # characters of a line that is no mere bracket
 
 
 def why_cut(finish_reason: str | None) -> str | None:
@@ -143,15 +144,15 @@ def _why_length(answer: str, correct: str) -> str | None:
     """Whether far more or fewer lines than a fault needs were left out, or put in a second time."""
     mine, theirs = _bare(correct), _bare(answer)
     lost = added = 0
-    known = Counter(mine)
-    copies = 0
     for i1, i2, j1, j2 in hunks(theirs, mine):
         lost += max(0, (j2 - j1) - (i2 - i1))
         added += max(0, (i2 - i1) - (j2 - j1))
-        copies += sum(len(line) > 1 and line in known for line in theirs[i1:i2])
-    if lost > max(_FEW, _MOST_LOST * len(mine)):
+    if lost > min(max(_FEW, _MOST_LOST * len(mine)), max(1, len(mine) // 2)):
         return "part of the code is missing"
-    if copies > _FEW and added > max(_FEW, _MOST_LOST * len(mine)):
+    known = Counter(line for line in mine if len(line) >= _TELLING)
+    given = Counter(line for line in theirs if len(line) >= _TELLING)
+    again = sum(max(0, n - max(1, known[line])) for line, n in given.items())
+    if again > 1 < added or (again and added * 2 >= len(mine)):
         return "part of the code is doubled"
     return None
 
