@@ -1,19 +1,30 @@
 """The program in a model's answer, when asked for: `ast` (ours) or `evalplus` (its sanitize).
 
-`ast` keeps whatever the entry point may need and takes away what is no part of the solution: prose, fences, tests,
-demonstrations. Where a task has no entry point, the program is run as a whole, and nothing is taken out of it.
+`ast` takes the last block that defines the entry point, for an answer may correct itself, and of the others what that
+block needs. It keeps whatever the entry point may need and takes away what is no part of the solution: thinking, prose,
+fences, tests, demonstrations. Where a task has no entry point, the program is run as a whole.
 evalplus's sanitize also loses decorated functions, imports under `try`, helpers without a return
 statement and later redefinitions; it is here because published figures were made with it.
 """
 
 import ast
+import builtins
+import re
 
 from fgit_cli.benches.bench import Task
-from fgit_cli.core import fences
+from fgit_cli.core import fences, thinking
 from fgit_cli.core.languages import as_python_counts
 from fgit_cli.errors import MissingExtra
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_ALTERNATIVE = re.compile(
+    r"\b(or|alternativ\w*|another|also|shorter|one-liner|variant|equivalent|more (concise|compact|pythonic))\b", re.I
+)
+_CORRECTION = re.compile(
+    r"\b(wait|oops|mistake\w*|correct\w*|fix\w*|actually|instead|bug\w*|wrong|error\w*|fail\w*|final\w*|revis\w*|updat\w*|"
+    r"improv\w*|sorry|handle\w*|edge case\w*|better)\b",
+    re.I,
+)
 _MOST_PARSES = 400  # of one answer without fences that does not parse as a whole
 
 
@@ -23,11 +34,14 @@ class Extractor:
     def __init__(self, how: str) -> None:
         self.how = how
         self.changed: list[str] = []  # tasks of which it left something out
+        self.markdown: list[str] = []  # tasks whose text is Markdown and no program, when nothing is extracted
         self.differ: list[str] = []  # tasks whose program would be another with the other extractor
 
     def __call__(self, text: str, task: Task) -> str:
         """The program in `text`. Raises MissingExtra for `evalplus` without evalplus."""
         if self.how == "none":
+            if "```" in text and _parse(text) is None:
+                self.markdown.append(task.task_id)
             return text
         made = ours = with_ast(text, task.entry_point) if task.entry_point else whole_program(text)
         if self.how == "evalplus":
@@ -46,6 +60,9 @@ class Extractor:
         lines = []
         if self.changed:
             lines = [f"--extract {self.how} left something out of {len(self.changed)} samples{_named(self.changed)}"]
+        if self.markdown:
+            what = f"{len(self.markdown)} samples are Markdown that does not run{_named(self.markdown)}"
+            lines.append(f"{what}; --extract ast takes the programs out")
         if self.differ:
             lines.append(f"ast would give another program for {len(self.differ)}{_named(self.differ)}")
         return lines
@@ -75,6 +92,7 @@ def with_evalplus(text: str, entry_point: str) -> str:
 
 def with_ast(text: str, entry_point: str) -> str:
     """The answer's Python, without tests and demonstrations; the text itself where no Python is found in it."""
+    text = thinking.answer(text)
     source = _python(text, entry_point)
     return text if source is None else _solution_only(source, entry_point)
 
@@ -84,24 +102,75 @@ def whole_program(text: str) -> str:
 
     lcb_runner takes the last block too, and does not ask whether it parses.
     """
+    text = thinking.answer(text)
     if _parse(text) is not None:
         return text
-    pieces = [p for b in fences.blocks(text) if b.fenced and (p := text[b.start : b.end]).strip()]
+    pieces = [p for b in fences.blocks(text) if b.fenced and (p := b.code(text)).strip()]
     if pieces:
         return next((p for p in reversed(pieces) if _parse(p)), pieces[-1])
     return text.partition("\n```")[0]  # an answer that was begun inside a fence closes it
 
 
 def _python(text: str, entry_point: str) -> str | None:
-    """The text that parses: all of it, its fenced blocks up to the one with the entry point, or a run of lines."""
+    """The text that parses: all of it, the block with the entry point and what it needs, or a run of lines."""
     if _parse(text) is not None:
         return text
-    blocks = [b for b in fences.blocks(text) if b.fenced]
-    pieces = [p for b in blocks if _parse(p := text[b.start : b.end])]
-    for last, piece in enumerate(pieces):
-        if _defines(piece, entry_point):
-            return "\n".join(pieces[: last + 1])
+    blocks = [b for b in fences.blocks(text) if b.fenced and _parse(b.code(text))]
+    pieces = [b.code(text) for b in blocks]
+    defining = [i for i, piece in enumerate(pieces) if _defines(piece, entry_point)]
+    if defining:
+        whole = [i for i in defining if not _is_stub(pieces[i], entry_point)] or defining
+        before = [text[blocks[i - 1].end if i else 0 : blocks[i].start] for i in whole]
+        chosen = [whole[0], *(i for i, prose in zip(whole, before, strict=True) if not _is_alternative(prose))][-1]
+        others = [piece for i, piece in enumerate(pieces) if i != chosen]
+        return _with_needed(pieces[chosen], others, entry_point)
     return _longest_run(text, entry_point) or ("\n".join(pieces) if pieces else None)
+
+
+def _is_alternative(prose: str) -> bool:
+    """Whether the words before a block offer another way beside the one that was given, and take nothing back."""
+    return bool(_ALTERNATIVE.search(prose)) and not _CORRECTION.search(prose)
+
+
+def _is_stub(source: str, entry_point: str) -> bool:
+    """Whether the last definition of the entry point has nothing in its body: a signature that is shown."""
+    module = _parse(source)
+    made = [s for s in module.body if entry_point in _names(s)] if module else []
+    return bool(made) and isinstance(made[-1], ast.FunctionDef) and all(map(_says_nothing, made[-1].body))
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    raised = statement.exc if isinstance(statement, ast.Raise) else None
+    name = raised.func if isinstance(raised, ast.Call) else raised
+    return (
+        isinstance(statement, ast.Pass)
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        or (isinstance(name, ast.Name) and name.id == "NotImplementedError")
+    )
+
+
+def _with_needed(source: str, others: list[str], entry_point: str) -> str:
+    """The source, behind the definitions of other blocks that it needs, and that these need; the last of each name."""
+    found: dict[str, tuple[int, int, str]] = {}
+    for number, other in enumerate(others):
+        module = _parse(other)
+        for s in module.body if module else []:
+            if isinstance(s, (*_DEFINITIONS, ast.Assign, ast.AnnAssign)) and not _calls(s, entry_point):
+                lines = other.split("\n")[_first_line(s) - 1 : s.end_lineno]
+                found |= {name: (number, s.lineno, "\n".join(lines)) for name in _names(s) - {entry_point}}
+    taken: set[tuple[int, int, str]] = set()
+    todo, bound = [source], set(dir(builtins))
+    while todo:
+        module = _parse(todo.pop())
+        if module is None:
+            continue
+        for s in module.body:
+            bound |= _names(s)
+        used = {n.id for n in ast.walk(module) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        new = {found[name] for name in used - bound if name in found} - taken
+        taken |= new
+        todo += [text for _, _, text in new]
+    return "\n".join([*(text for _, _, text in sorted(taken)), source])
 
 
 def _longest_run(text: str, entry_point: str) -> str | None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgit_cli.benches.extract import whole_program, with_ast
+from fgit_cli.benches.bench import Task
+from fgit_cli.benches.extract import Extractor, whole_program, with_ast
 
 SOLUTION = "def f(x):\n    return x + 1\n"
 
@@ -95,3 +96,69 @@ def _parses(text):
     except (SyntaxError, ValueError):
         return False
     return True
+
+
+DRAFT = "def f(x):\n    return 0\n"
+FINAL = "def f(x):\n    return helper(x) + 1\n"
+HELPER = "def helper(x):\n    return x\n"
+
+
+TIMES = "def helper(x):\n    return x * ONE\n"
+FLOOR = "def f(x):\n    return math.floor(x + 1)\n"
+OLD = "def helper(x):\n    return 9\n"
+NOWHERE = "import no_such_module\n"
+
+
+def fence(code, info="python", indent=""):
+    return "".join(f"{indent}{line}\n" for line in [f"```{info}", *code.rstrip().split("\n"), "```"])
+
+
+SHAPES = {
+    "corrects itself": f"Here:\n{fence(DRAFT)}\nWait, that is wrong. The fix:\n{fence(HELPER + FINAL)}",
+    "corrects itself twice": f"{fence(DRAFT)}\nHmm.\n{fence(DRAFT)}\nFinally:\n{fence(HELPER + FINAL)}\nDone.",
+    "the helper behind": f"{fence(FINAL)}\nwith\n{fence(HELPER)}",
+    "the helper before": f"First\n{fence(HELPER)}\nthen\n{fence(FINAL)}",
+    "a constant that a helper needs": f"{fence('ONE = 1')}\n{fence(TIMES)}\n{fence(FINAL)}",
+    "an import of its own": f"{fence('import math')}\nand\n{fence(FLOOR)}",
+    "the signature first": f"{fence('def f(x):' + chr(10) + '    ...')}\nThe body:\n{fence(HELPER + FINAL)}",
+    "the signature last": f"{fence(HELPER + FINAL)}\nIts signature is\n{fence('def f(x):' + chr(10) + '    pass')}",
+    "in a list": f"1. Write it:\n\n{fence(HELPER + FINAL, indent='   ')}\n2. Run it.\n",
+    "in a nested list": f"* a\n  * b\n\n{fence(HELPER + FINAL, indent='      ')}",
+    "thought": f"<think>\n{fence(DRAFT)}\n</think>\n{fence(HELPER + FINAL)}",
+    "thought, the tag in the prompt": f"Let me try.\n{fence(DRAFT)}\n</think>\n\n{fence(HELPER + FINAL)}",
+    "bare code behind the thought": f"maybe\n{fence(DRAFT)}\n</think>\n{HELPER}{FINAL}",
+    "usage behind": f"{fence(HELPER + FINAL)}\nUse it:\n{fence('y = f(3)' + chr(10) + 'assert f(1) == 1')}",
+    "usage before": f"{fence('print(f(3))')}\n{fence(HELPER + FINAL)}",
+    "output shown": f"{fence(HELPER + FINAL)}\ngives\n{fence('[1, 2]', info='')}",
+    "a shell block": f"{fence('pip install nothing', info='bash')}\n{fence(HELPER + FINAL)}",
+    "tildes": (fence(HELPER + FINAL)).replace("```", "~~~"),
+    "carriage returns": fence(HELPER + FINAL).replace("\n", "\r\n"),
+    "an alternative": f"{fence(HELPER + FINAL)}\nAlternatively, in one line:\n{fence('f = lambda x: x - 1')}",
+    "an old helper": f"{fence(OLD + DRAFT)}\nOops.\n{fence(HELPER + FINAL)}",
+    "an import that is not there": f"{fence(NOWHERE + DRAFT)}\nFixed:\n{fence(HELPER + FINAL)}",
+    "quoted": "".join(f"> {line}\n" for line in fence(HELPER + FINAL).splitlines()),
+    "begun in a fence": HELPER + FINAL + "```\nThat is it.\n",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_answer_that_is_meant_is_taken(shape):
+    names = {}
+    exec(with_ast(SHAPES[shape], "f"), names)
+    assert names["f"](1) == 2
+
+
+def test_a_thought_that_does_not_end_holds_no_answer():
+    names = {}
+    exec(with_ast(f"<think>\nso\n{fence(HELPER + FINAL)}", "f"), names)
+    assert "f" not in names
+
+
+def test_markdown_that_is_run_as_it_is_gets_a_hint():
+    task = Task("t/1", "", "f", {})
+    extractor = Extractor("none")
+    text = fence(HELPER + FINAL)
+    assert extractor(text, task) == text
+    assert extractor(FINAL, task) == FINAL
+    [said] = extractor.notes()
+    assert said == "1 samples are Markdown that does not run: t/1; --extract ast takes the programs out"
