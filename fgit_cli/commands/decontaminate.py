@@ -2,8 +2,10 @@
 
 Reads records with an instruction and a correct response and passes on, unchanged, those that overlap with no problem
 of the benchmark files given by --against: HumanEval(+), MBPP(+), BigCodeBench, APPS, DS-1000, GSM8K, MultiPL-E, each
-known by its fields. A record overlaps when a prompt, docstring or solution stands in it (white space and letter case
-aside), when it shares enough of its 10-grams, or when a function in it is a solution with other names.
+known by its fields. A record overlaps when a prompt, docstring, solution or test stands in it (white space and letter
+case aside), when it tells a task in the same words, when it shares enough of a part's 10-grams, or when a function in
+it is a solution with other names. Both responses, variants and tests are looked at, and text that was written for HTML
+or JSON is read as what it stands for.
 
 Each record taken out is named on stderr with what it matched; --rejects keeps it, with the matches under `matched`.
 Holds in memory an index of the benchmarks, about 100 bytes a word of theirs.

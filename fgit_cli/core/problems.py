@@ -12,10 +12,26 @@ from typing import Any
 from fgit_cli.core.languages import python_tree
 from fgit_cli.errors import InputError
 
+_WRITE = re.compile(
+    r"\s*write (?:an? |the )?(?:(?:simple|python|recursive|lambda|efficient|new)\s+)*"
+    r"(?:function|program|code|script|method|regex|expression)s?\s*(?:that|which|to|for|using)?\b",
+    re.I,
+)
+_EXAMPLES = re.compile(
+    r"\s*(?:>>>|for (?:example|instance)|(?:some )?examples?\b|e\.g\.|(?:in|out)put\s*:|"
+    r"(?:parameters|arguments|args|returns?|raises|requirements|notes?|constraints?)\s*:|"
+    r"\w+\(.*\)\s*(?:==|➞|=>|->|=|➡|returns))",
+    re.I,
+)
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem: `parts` are (what, text), with what in prompt, docstring, solution; `code` is whole Python code."""
+    """One problem: `parts` are (what, text), and `code` is whole Python code.
+
+    What: prompt, docstring, solution; prose (a docstring without its examples, a prompt without "Write a function to");
+    tests (all of them) and test (one).
+    """
 
     benchmark: str
     task: str
@@ -25,16 +41,22 @@ class Problem:
 
 def _human_eval(row: dict[str, Any]) -> Any:
     prompt, solution = row["prompt"], row["canonical_solution"]
-    return [("prompt", prompt), *docstrings(prompt), ("solution", solution)], [prompt + solution]
+    parts = [("prompt", prompt), *docstrings(prompt), ("solution", solution), *_checks(row)]
+    return parts, [prompt + solution]
 
 
 def _mbpp_plus(row: dict[str, Any]) -> Any:
     solution = row["canonical_solution"]
-    return [("prompt", row["prompt"]), ("solution", solution)], [solution]
+    text = re.sub(r'\A\s*"""|"""\s*\Z', "", row["prompt"])
+    told, *tests = re.split(r"^(?=assert )", text, flags=re.M)
+    tests += str(row["assertion"]).split("\n")
+    return [("prompt", row["prompt"]), *_told(told), ("solution", solution), *_tests(tests)], [solution]
 
 
 def _mbpp(row: dict[str, Any]) -> Any:
-    return [("prompt", row.get("text") or row["prompt"]), ("solution", row["code"])], [row["code"]]
+    prompt = row.get("text") or row["prompt"]
+    tests = [*row["test_list"], *(row.get("challenge_test_list") or [])]
+    return [("prompt", prompt), *_told(prompt), ("solution", row["code"]), *_tests(tests)], [row["code"]]
 
 
 def _big_code_bench(row: dict[str, Any]) -> Any:
@@ -105,7 +127,36 @@ def _name(value: Any) -> str:
 
 
 def docstrings(prompt: str) -> list[tuple[str, str]]:
-    """The longest docstring of a prompt that is the head of a function, as a part; none where there is none."""
+    """The longest docstring of a prompt that is the head of a function, and its prose, as parts; else none."""
     found = re.findall(r'"""([\s\S]*?)"""|' + r"'''([\s\S]*?)'''", prompt)
     texts = [a or b for a, b in found]
-    return [("docstring", max(texts, key=len))] if texts and python_tree(prompt + "\n    pass\n") else []
+    if not texts or python_tree(prompt + "\n    pass\n") is None:
+        return []
+    text = max(texts, key=len)
+    prose = _prose(text)
+    return [("docstring", text), *([("prose", prose)] if prose.split() != text.split() else [])]
+
+
+def _prose(docstring: str) -> str:
+    """What a docstring says before its first example or list of parameters."""
+    lines = docstring.strip().split("\n")
+    end = next((i for i, line in enumerate(lines) if i and _EXAMPLES.match(line)), len(lines))
+    return "\n".join(lines[:end]).strip()
+
+
+def _told(prompt: str) -> list[tuple[str, str]]:
+    """What a prompt such as "Write a python function to ..." asks for, whatever words come before it."""
+    told = _WRITE.sub("", prompt).strip()
+    return [("prose", told)] if told != prompt.strip() else []
+
+
+def _checks(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """The assertions of HumanEval's `check(candidate)`, on the function by its own name."""
+    named = re.sub(r"\bcandidate\b", str(row.get("entry_point")), str(row.get("test") or ""))
+    return _tests(re.findall(r"^ *(assert .*)$", named, re.M))
+
+
+def _tests(asserts: list[str]) -> list[tuple[str, str]]:
+    """The assertions, all together and each alone."""
+    alone = [text for line in asserts if (text := line.strip().removeprefix("assert ").strip())]
+    return [("tests", "\n".join(alone)), *(("test", text) for text in alone)] if alone else []

@@ -4,12 +4,13 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fgit_cli import jsonl
 from fgit_cli.core import fences, fields
 from fgit_cli.core.languages import guess
-from fgit_cli.core.overlap import Index, Match
+from fgit_cli.core.overlap import Index, Match, plainly
 from fgit_cli.core.problems import Problem, problem
 from fgit_cli.errors import InputError
 from fgit_cli.stages.running import Tally, prepared
@@ -60,14 +61,28 @@ def prepare(record: dict[str, Any], named: Mapping[str, str | None]) -> dict[str
 
 
 def matches(record: dict[str, Any], index: Index) -> list[Match]:
-    """What the record's instruction and correct response, prose and code, overlap with."""
-    response = fields.response(record)
-    codes = [
-        response[b.start : b.end]
-        for b in fences.blocks(response)
-        if guess(response[b.start : b.end], b.language) == "python"
+    """What the record overlaps with: instruction, responses of both sides, variants and tests, prose and code.
+
+    Text that was written for HTML or JSON (`&lt;`, `\\n` in two characters) is read as what it stands for, too.
+    """
+    answers = [fields.response(record), fields.incorrect(record) or ""]
+    answers += [
+        v["text"] for v in record.get("variants") or [] if isinstance(v, dict) and isinstance(v.get("text"), str)
     ]
-    return index.matches(f"{fields.instruction(record).text}\n{response}", codes)
+    with suppress(InputError):  # tests that could not be run; here they are text
+        answers.append(fields.tests(record) or "")
+    texts = [fields.instruction(record).text, *answers]
+    written = [plainly(text) for text in texts]
+    texts += [text for text, before in zip(written, texts, strict=True) if text != before]
+    return index.matches("\n".join(texts), [code for text in texts for code in _python(text)])
+
+
+def _python(text: str) -> Iterator[str]:
+    """The blocks of Python in a text, and the body of a function that stands alone."""
+    for block in fences.blocks(text):
+        code = text[block.start : block.end]
+        if guess(code, block.language) == "python" or code.lstrip().startswith("return "):
+            yield code
 
 
 def decontaminate(records: Iterable[dict[str, Any]], tally: Tally, index: Index) -> Iterator[dict[str, Any]]:

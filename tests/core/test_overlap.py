@@ -2,14 +2,16 @@
 
 import ast
 import gzip
+import html
 import json
 import re
 
 import pytest
 
-from fgit_cli.core.overlap import NGRAMS, RENAMED, SUBSTRING, Index, shapes, squeeze
+from fgit_cli.core.overlap import NGRAMS, RENAMED, SUBSTRING, Index, plainly, shapes, squeeze
 from fgit_cli.core.problems import Problem, problem
 from fgit_cli.errors import InputError
+from fgit_cli.stages.decontaminate import matches
 
 PROMPT = (
     "def moving_mean(values, width):\n"
@@ -141,3 +143,77 @@ def test_every_problem_of_a_real_benchmark_is_found_by_its_prompt(data, name):
     index = Index(problems)
     for p in problems:
         assert p.task in [m.task for m in index.matches(f"Please: {p.parts[0][1]}")]
+
+
+TOLD = {
+    "task_id": "HumanEval/901",
+    "entry_point": "tallest",
+    "prompt": (
+        "def tallest(towers, floor):\n"
+        '    """Return the name of the tallest of the given towers, by height over the floor.\n'
+        "    >>> tallest({'a': 3, 'b': 5}, 1)\n    'b'\n    \"\"\"\n"
+    ),
+    "canonical_solution": "    return max(towers)\n",
+    "test": (
+        "def check(candidate):\n    assert candidate({'a': 3, 'b': 5}, 1) == 'b'\n    assert candidate({}, 2) is None\n"
+    ),
+}
+MBPP = {
+    "task_id": 77,
+    "text": "Write a python function to fold the given paper strip at every second mark.",
+    "code": "def fold_strip(strip):\n    return strip[::2]",
+    "test_list": ["assert fold_strip([1]) == [1]", "assert fold_strip([1, 2]) == [1]"],
+}
+
+
+@pytest.fixture(scope="module")
+def told():
+    return Index([problem(TOLD, 0), problem(MBPP, 1)])
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        (
+            "Please write: return the name of the TALLEST of the given towers - by height over the floor!",
+            "HumanEval/901",
+        ),
+        ("Create a method that should fold the given paper strip at every second mark.", "77"),
+        ("It must pass:\nassert fold_strip([1])==[1]\n  assert fold_strip([1,2])  == [1]", "77"),
+        ("assert tallest({'a': 3, 'b': 5}, 1) == 'b'", "HumanEval/901"),
+    ],
+)
+def test_a_task_told_in_other_words_or_by_its_tests_is_found(told, text, task):
+    assert [m.task for m in told.matches(text)] == [task]
+
+
+def test_a_short_solution_alone_is_found_and_not_inside_other_code(told):
+    assert [m.task for m in told.matches("", ["return max(towers)"])] == ["HumanEval/901"]
+    assert not told.matches("", ["def f(towers):\n    print(towers)\n    return max(towers)\n"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Fold the strip at every second mark.", "assert fold_strip([1]) == [1]", "Return the name of the tallest tower."],
+)
+def test_a_phrase_or_a_single_short_test_is_no_match(told, text):
+    assert not told.matches(text)
+
+
+def test_text_written_for_html_or_json_is_read_as_what_it_stands_for():
+    assert plainly('a &lt; b &amp;&amp; c\\n\\tx = \\"y\\"') == 'a < b && c\n\tx = "y"'
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"incorrect": ROW["prompt"] + ROW["canonical_solution"]},
+        {"variants": [{"text": ROW["prompt"] + ROW["canonical_solution"]}]},
+        {"tests": "assert moving_mean\n" + ROW["canonical_solution"]},
+        {"instruction": html.escape(ROW["prompt"]).replace("\n", "\\n")},
+        {"response": json.dumps(ROW["prompt"] + ROW["canonical_solution"])},
+    ],
+)
+def test_every_side_of_a_record_is_looked_at(index, record):
+    assert matches({"instruction": "Do it.", "response": "x = 1", **record}, index)
+    assert not matches({"instruction": "Do it.", "response": "x = 1"}, index)
