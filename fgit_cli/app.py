@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 from typing import Annotated, Any
 
@@ -191,9 +192,33 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # Typer's own, for words of the command line
             message = error.format_message().replace("Value error, ", "")  # pydantic's word, of no use to a reader
-            messages.say(name, f"{_one_line(message).rstrip('.')}. See `{who} --help`.")
+            meant = _meant(error, name, arguments)
+            if meant:
+                message = f"{message.split(' (')[0].rstrip('.')}; did you mean {meant}?"
+            messages.say(name, f"{_one_line(message).rstrip('.')}{' ' if meant else '. '}See `{who} --help`.")
             return 2
         raise
+
+
+def _meant(error: Exception, name: str | None, arguments: list[str]) -> str:
+    """The command or option nearest to a word of the command line that is none; empty where nothing is near.
+
+    An abbreviation by first letters counts, such as `--lr` for `--learning-rate`.
+    """
+    word = getattr(error, "option_name", None)
+    if word and name:
+        options = importlib.import_module(f"fgit_cli.commands.{name}").Options
+        spelled = [f for field, (_, spec) in specs(options).items() if not spec.argument
+                   for f in messages.flags(field, spec)]  # fmt: skip
+        known = [flag for flags in spelled for flag in flags.split("/") if flag.startswith("--")]
+    elif name is None and arguments and not arguments[0].startswith("-"):
+        word, known = arguments[0], list(COMMANDS)
+    else:
+        return ""
+    bare = word.lstrip("-")
+    initials = [flag for flag in known if len(bare) > 1 and bare == "".join(w[0] for w in flag.lstrip("-").split("-"))]
+    near = sorted(initials, key=len, reverse=True) or get_close_matches(word, known, 1, 0.6)
+    return near[0] if near else ""
 
 
 _FULL = (

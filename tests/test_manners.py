@@ -283,3 +283,22 @@ def test_records_come_as_they_are_made(alarm, words):
     assert json.loads(process.stdout.readline())["id"] == "a"
     process.stdin.close()
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["maks"], "mask"), (["evla"], "eval"), (["train", "--lr", "1"], "--learning-rate"),
+     (["train", "--learning-rat", "1"], "--learning-rate"), (["mask", "--tokeniser", "x"], "--tokenizer"),
+     (["eval", "--no-prefil"], "--no-prefill")],
+)  # fmt: skip
+def test_a_word_that_is_none_is_answered_with_the_one_that_was_meant(fgit, words, meant):
+    ran = fgit(*words)
+    assert ran.code == 2
+    assert f"did you mean {meant}?" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_word_like_no_other_is_not_guessed(fgit):
+    ran = fgit("train", "--zzzz")
+    assert ran.code == 2
+    assert "did you mean" not in ran.err
