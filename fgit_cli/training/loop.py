@@ -173,5 +173,12 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
             run["files"] = described(folder, model_files(folder))
             write_card(folder, run)
             write_run(folder, run)
+            log.note(_last_words(record, folder))
     if options.report_to:
         accelerator.end_training()
+
+
+def _last_words(record: dict[str, Any], folder: Path) -> str:
+    """What the run came to, where the model is, and what to do next."""
+    loss = f"the last loss is {record['loss']:.4f}; " if record else ""
+    return f"{loss}the model is in {folder}; next: fgit eval --bench humaneval+ --model {folder}"
