@@ -163,6 +163,10 @@ class Bench(ABC):
         """Called once, before the first `check`: what has to be known of this machine."""
         return
 
+    def notes(self) -> list[str]:
+        """What is worth knowing once all samples are judged."""
+        return []
+
     @abstractmethod
     def check(self, task: Task, solution: str, executor: "Executor") -> Checked:
         """Run one solution and judge it. Called from several threads at once."""

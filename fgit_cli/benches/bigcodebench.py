@@ -4,12 +4,13 @@ A solution passes when every test that stands in the task's `TestCases` reports 
 run in a process of their own where the reference solution passes them there, so that the verdict cannot be forged;
 elsewhere they run beside the solution, which fails if they pass with its function replaced too, and the record says
 `forgeable` (see bigcodebench_box.py). Its package is no dependency; tasks whose libraries are not installed
-are left out and named, and the reference solutions' own pass rate here is said first.
+are left out and named, and the reference solutions' own pass rate here is said.
 """
 
 import ast
 import importlib.util
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,6 +86,8 @@ class BigCodeBench(Bench):
         self.tasks = {r["task_id"]: Task(r["task_id"], r["complete_prompt"], r["entry_point"], r) for r in rows}
         self._seconds: dict[str, float] = {}
         self._ways: dict[str, Way] = {}
+        self._passed: dict[str, bool] = {}  # whether the reference solution passes here, of tasks that have samples
+        self._knowing = {task_id: threading.Lock() for task_id in self.tasks}
 
     def chat(self, task: Task) -> list[dict[str, str]]:
         if self.instruct:
@@ -101,7 +104,7 @@ class BigCodeBench(Bench):
         return task.prompt + task.row["canonical_solution"]
 
     def prepare(self, executor: Executor, say: Callable[[str], None]) -> None:
-        """Leave out tasks whose libraries are missing and run the reference solutions of the others, once a machine."""
+        """Leave out tasks whose libraries are missing."""
         missing = {t.task_id: lacks for t in self.usable if (lacks := _missing(t))}
         wanted = len(self.usable)
         self.unusable = {**self.unusable, **dict.fromkeys(missing, "library missing")}
@@ -113,16 +116,25 @@ class BigCodeBench(Bench):
                 + install.advice("bigcodebench")
             )
             say(f"left out: {', '.join(task_id.rpartition('/')[2] for task_id in missing)}")
-        tasks = self.usable
-        passed = list(executor.imap(lambda task: self._reference_passes(task, executor), tasks))
-        failing = [t.task_id.rpartition("/")[2] for t, ok in zip(tasks, passed, strict=True) if not ok]
-        say(
-            f"{sum(passed)} of {len(tasks)} reference solutions pass here"
+
+    def notes(self) -> list[str]:
+        """How the reference solutions of the judged tasks fared on this machine."""
+        judged = [self.tasks[task_id] for task_id in self._passed]
+        failing = sorted((t.task_id.rpartition("/")[2] for t in judged if not self._passed[t.task_id]), key=int)
+        found = [
+            f"{len(judged) - len(failing)} of {len(judged)} reference solutions pass here"
             + (f"; not: {', '.join(failing)}" if failing else "")
-        )
+        ]
         beside = sum(len(way.apart) < len(test_names(self.tasks[t].row["test"])) for t, way in self._ways.items())
         if beside:
-            say(f"{beside} of {len(tasks)} tasks have tests that run beside the solution only: forgeable")
+            found.append(f"{beside} of {len(judged)} tasks have tests that run beside the solution only: forgeable")
+        return found if judged else []
+
+    def _know(self, task: Task, executor: Executor) -> None:
+        """Run the task's reference solution before its first sample, once a machine."""
+        with self._knowing[task.task_id]:
+            if task.task_id not in self._passed:
+                self._passed[task.task_id] = self._reference_passes(task, executor)
 
     def _reference_passes(self, task: Task, executor: Executor) -> bool:
         solution = self._program(task, self.reference(task))
@@ -141,6 +153,7 @@ class BigCodeBench(Bench):
         return True
 
     def check(self, task: Task, solution: str, executor: Executor) -> Checked:
+        self._know(task, executor)
         limit = min(TIME_MOST, max(TIME_FLOOR, TIME_FACTOR * self._seconds.get(task.task_id, 0.0)))
         program, way = self._program(task, solution), self._ways.get(task.task_id, Way([], False, UNTRIED))
         checked, seeds = over_seeds(

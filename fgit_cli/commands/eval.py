@@ -234,7 +234,7 @@ def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
         tally = run_filter("eval", options, samples, heart)
     if results:
         results.write(Path(str(options.evalplus_json)))
-    for line in [*samples.extractor.notes(), *scores.summary()]:
+    for line in [*samples.extractor.notes(), *bench.notes(), *scores.summary()]:
         tally.note(line)
     if scores.infra:
         raise AnswerIsNo(f"{sum(scores.infra.values())} samples have no verdict; run them again")

@@ -65,7 +65,7 @@ def test_right_and_wrong(evaluate):
     assert "1 of 2 tasks need libraries that are missing: no_such_library (1)" in said[1]
     assert install.command("bigcodebench") in said[1]
     assert "left out: 1" in said[2]
-    assert "1 of 1 reference solutions pass here" in said[3]
+    assert any("1 of 1 reference solutions pass here" in line for line in said)
     assert "bigcodebench pass@1 33.3 (a subset: 1 of 2 tasks, 3 samples)" in said[-1]
 
 
@@ -207,6 +207,7 @@ def test_the_time_of_a_reference_that_fails_is_no_measure(tasks, own_cache, stat
     bench = bigcodebench.load(str(tasks))
     executor = SimpleNamespace(run_script=run_script, run_apart=run_apart, imap=lambda f, items: map(f, items))
     bench.prepare(executor, lambda message: None)
+    assert limits == []  # no reference is run before its task has a sample
     bench.check(bench.tasks["BigCodeBench/13"], RIGHT, executor)
     assert limits[0] == 240.0
     assert limits[-1] == limit
