@@ -225,13 +225,13 @@ def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
         bench.prepare(executor, partial(note, "eval", options))
         made = {"fgit": __version__, "data": bench.md5, "extract": extract, **bench.describe(), **executor.describe()}
 
-        def heart(items: Iterable[Sample], tally: Tally) -> Iterator[dict[str, Any]]:
+        def stage(items: Iterable[Sample], tally: Tally) -> Iterator[dict[str, Any]]:
             for record, checked in judge(items, tally, bench, executor, scores):
                 if results:
                     results.add(record, checked)
                 yield {**record, "isolation": executor.level, "made": made}
 
-        tally = run_filter("eval", options, samples, heart)
+        tally = run_filter("eval", options, samples, stage)
     if results:
         results.write(Path(str(options.evalplus_json)))
     for line in [*samples.extractor.notes(), *bench.notes(), *scores.summary()]:

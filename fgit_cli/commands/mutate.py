@@ -31,7 +31,7 @@ from fgit_cli.messages import flag
 from fgit_cli.options import EXECUTION, ExecutionOptions, FieldOptions, FilterOptions, option, specs
 from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.mutate import Asking, Heart, Item, rule_heart, student_heart, teacher_heart, with_code
+from fgit_cli.stages.mutate import Asking, Item, Way, by_rules, by_student, by_teacher, mutate, with_code
 from fgit_cli.stages.running import Source, Tally, prepared
 
 
@@ -87,7 +87,7 @@ def run(options: Options) -> None:
         _run_student(options)
     else:
         backend = importlib.import_module(f"fgit_cli.engines.rules.{options.method.replace('-', '_')}")
-        _filter(options, rule_heart(backend, options.method, options.variants, options.seed))
+        _filter(options, by_rules(backend, options.method, options.variants, options.seed))
 
 
 def _refuse_unused(options: Options) -> None:
@@ -125,7 +125,7 @@ def _run_teacher(options: Options) -> None:
             for text in preview(teacher, asking, _read(options, Tally("mutate", options)), options.preview):
                 print(text, flush=True)
         else:
-            _filter(options, teacher_heart(teacher, asking))
+            _filter(options, by_teacher(teacher, asking))
 
 
 def _run_student(options: Options) -> None:
@@ -135,12 +135,12 @@ def _run_student(options: Options) -> None:
         open_executor(options) as executor,
         open_teacher("mutate", options, options.files, options.variants, as_tuned=True) as student,
     ):
-        _filter(options, student_heart(student, options.variants, options.scope, executor, options.time_limit))
+        _filter(options, by_student(student, options.variants, options.scope, executor, options.time_limit))
 
 
-def _filter(options: Options, heart: Heart) -> None:
+def _filter(options: Options, way: Way) -> None:
     def chosen(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
-        return heart(_chosen(options, items, tally), tally)
+        return mutate(_chosen(options, items, tally), tally, way)
 
     running.run_filter("mutate", options, lambda record: prepare(options, record), chosen, some=True)
 
@@ -198,7 +198,7 @@ def _of_shard(shard: str, items: Iterable[Item], tally: Tally) -> Iterator[Item]
 
 
 def prepare(options: Options, record: Record) -> Item:
-    """What the hearts need of a record. Raises InputError for one without instruction or correct response."""
+    """What every way needs of a record. Raises InputError for one without instruction or correct response."""
     fields.standardise(record, **options.overrides)
     fields.identify(record)
     correct = fields.response(record)

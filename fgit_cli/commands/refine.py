@@ -75,4 +75,4 @@ def run(options: Options) -> None:
         open_teacher("refine", options, options.files, max(1, options.sampling)) as teacher,
     ):
         debugging = Debugging(teacher, executor, loaded, settings, window=2 * options.concurrency)
-        running.run_filter("refine", options, prepare, debugging.heart, some=True)
+        running.run_filter("refine", options, prepare, debugging.refine, some=True)

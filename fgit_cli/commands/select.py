@@ -175,7 +175,7 @@ def too_large(correct: str, variant: str, options: Options) -> str | None:
 def select(
     items: Iterable[Item], tally: Tally, score: Scorer, options: Options, executor: "Executor | None" = None
 ) -> Iterator[dict[str, Any]]:
-    """The heart: window by window, all usable variants scored at once, the nearest of each record kept.
+    """The stage generator: window by window, all usable variants scored at once, the nearest of each record kept.
 
     Windows serve the embedding model and the sandboxes; with neither, each record goes on as it comes.
     """
@@ -327,7 +327,7 @@ def sandbox(options: Options) -> "Iterator[Executor | None]":
 def run(options: Options) -> None:
     score, embedder = scorer(options)
 
-    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
+    def stage(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
         if embedder:
             made = ", ".join(f"{name} {value}" for name, value in embedder.describe().items() if value)
             tally.note(f"similarity by {made}")
@@ -336,4 +336,4 @@ def run(options: Options) -> None:
             tally.count("texts longer than the model takes, embedded by windows", embedder.windowed)
 
     with sandbox(options) as executor:
-        run_filter("select", options, lambda record: prepare(record, options), heart)
+        run_filter("select", options, lambda record: prepare(record, options), stage)

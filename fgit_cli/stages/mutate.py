@@ -1,8 +1,13 @@
-"""The ways to a wrong variant, each the heart of a filter: a teacher is asked, or mutation rules are applied."""
+"""Writes wrong variants of each correct response, for `fgit mutate`.
+
+`mutate` is the stage generator. The variants of a record come from one of three ways: a teacher is asked, the student's
+own answers are judged, or mutation rules are applied.
+"""
 
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +22,8 @@ from fgit_cli.stages.running import Tally, prepared
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
 
-Heart = Callable[[Iterable["Item"], Tally], Iterator[dict[str, Any]]]
+Fill = Callable[["Made"], object]  # puts the variants of one record into its `Made`
+Way = Callable[[Iterable["Item"], Tally], Iterator[tuple["Item", Fill]]]
 
 
 @dataclasses.dataclass
@@ -121,26 +127,33 @@ class Asking:
         return made.add(parsed.text, parsed.changes, origin)
 
 
-def teacher_heart(teacher: Teacher, asking: Asking) -> Heart:
-    """The filter that asks a teacher for wrong variants."""
+def mutate(items: Iterable[Item], tally: Tally, way: Way) -> Iterator[dict[str, Any]]:
+    """Each record with its `variants`, made by the way; a record without any is left out by reason."""
+    for item, fill in way(with_code(items, tally), tally):
+        with tally.each(item.record):
+            made = Made(tally.count)
+            fill(made)
+            yield from made.record(item.record, tally)
 
-    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
-        tally.detail = teacher.progress
+
+def by_teacher(teacher: Teacher, asking: Asking) -> Way:
+    """The way that asks a teacher for wrong variants."""
+
+    def way(items: Iterable[Item], tally: Tally) -> Iterator[tuple[Item, Fill]]:
+        def fill(item: Item, answer: list[Completion], made: Made) -> None:
+            for index, completion in enumerate(answer):
+                asking.read(item, completion, made, made_by(teacher, "llm", index))
+            for kind, n in hints(made).items():
+                tally.count(f"hints by {kind} taken out", n)
+
         for item, answer in answered(items, tally, teacher, asking.request):
-            with tally.each(item.record):
-                made = Made(tally.count)
-                for index, completion in enumerate(answer):
-                    asking.read(item, completion, made, made_by(teacher, "llm", index))
-                for kind, n in hints(made).items():
-                    tally.count(f"hints by {kind} taken out", n)
-                yield from made.record(item.record, tally)
-        count_found(teacher, tally)
+            yield item, partial(fill, item, answer)
 
-    return heart
+    return way
 
 
-def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "Executor", limit: float) -> Heart:
-    """The filter that keeps the student's own faults: answers to the instruction that fail the record's tests.
+def by_student(teacher: Teacher, answers_wanted: int, scope: str, executor: "Executor", limit: float) -> Way:
+    """The way that keeps the student's own faults: answers to the instruction that fail the record's tests.
 
     `teacher` is here the model to be tuned. Where a record has no tests, an answer counts as wrong if its code differs
     from the correct code in more than names, formatting and comments; its origin says that it is untested.
@@ -175,34 +188,29 @@ def student_heart(teacher: Teacher, answers_wanted: int, scope: str, executor: "
             variant["origin"]["judged"] = by_tests.UNTESTED
             tally.count(f"variants untested, for {why}")
 
-    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
-        tally.detail = teacher.progress
-        for item, answer in answered(items, tally, teacher, request):
-            with tally.each(item.record):
-                made = Made(tally.count)
-                for index, completion in enumerate(answer):
-                    read(item, completion, made, made_by(teacher, "student", index))
-                judge(item, made, tally)
-                yield from made.record(item.record, tally)
-        count_found(teacher, tally)
+    def way(items: Iterable[Item], tally: Tally) -> Iterator[tuple[Item, Fill]]:
+        def fill(item: Item, answer: list[Completion], made: Made) -> None:
+            for index, completion in enumerate(answer):
+                read(item, completion, made, made_by(teacher, "student", index))
+            judge(item, made, tally)
 
-    return heart
+        for item, answer in answered(items, tally, teacher, request):
+            yield item, partial(fill, item, answer)
+
+    return way
 
 
 def answered(
     items: Iterable[Item], tally: Tally, teacher: Teacher, request: Callable[[Item], Request]
 ) -> Iterator[tuple[Item, list[Completion]]]:
-    """The items that have code, each with the teacher's answers; what was not answered is left out."""
-    asked = prepared(with_code(items, tally), tally, lambda item: item.record, request)
+    """Each item with the teacher's answers; what was not answered is left out."""
+    tally.detail = teacher.progress
+    asked = prepared(items, tally, lambda item: item.record, request)
     for (item, _), answer in teacher.ask(asked, lambda pair: pair[1]):
         if isinstance(answer, RequestFailed):
             tally.reject(item.record, answer.reason, answer.detail)
         else:
             yield item, answer
-
-
-def count_found(teacher: Teacher, tally: Tally) -> None:
-    """How many answers were there from an earlier run, for the summary."""
     if teacher.durable.found:
         tally.count("answers taken from the work folder", teacher.durable.found)
 
@@ -215,16 +223,11 @@ def hints(made: Made) -> Counter[str]:
     return found
 
 
-def rule_heart(backend: ModuleType, method: str, wanted: int, seed: int) -> Heart:
-    """The filter that applies a backend's mutation rules: `wanted` variants, drawn evenly over its operators."""
+def by_rules(backend: ModuleType, method: str, wanted: int, seed: int) -> Way:
+    """The way that applies a backend's mutation rules: `wanted` variants, drawn evenly over its operators."""
 
-    def mutated(item: Item, tally: Tally) -> Iterator[dict[str, Any]]:
-        blocks = [b for b in item.blocks if b.language in backend.LANGUAGES]
-        if not blocks:
-            tally.reject(item.record, f"no rules for {item.blocks[0].language or 'a language that is not known'}")
-            return
+    def fill(item: Item, blocks: list[variants.CodeBlock], made: Made) -> None:
         found = ((m.operator, (b, m)) for b in blocks for m in backend.mutations(b.code, b.language))
-        made = Made(tally.count)
         for block, mutation in evenly(found, f"{seed} {item.record['id']}"):
             origin = {
                 "method": method,
@@ -241,14 +244,16 @@ def rule_heart(backend: ModuleType, method: str, wanted: int, seed: int) -> Hear
             made.add(text, [(block.code, code, block.language)], origin)
             if len(made.variants) == wanted:
                 break
-        yield from made.record(item.record, tally)
 
-    def heart(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
-        for item in with_code(items, tally):
-            with tally.each(item.record):
-                yield from mutated(item, tally)
+    def way(items: Iterable[Item], tally: Tally) -> Iterator[tuple[Item, Fill]]:
+        for item in items:
+            blocks = [b for b in item.blocks if b.language in backend.LANGUAGES]
+            if blocks:
+                yield item, partial(fill, item, blocks)
+            else:
+                tally.reject(item.record, f"no rules for {item.blocks[0].language or 'a language that is not known'}")
 
-    return heart
+    return way
 
 
 def with_code(items: Iterable[Item], tally: Tally) -> Iterator[Item]:

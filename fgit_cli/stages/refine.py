@@ -89,7 +89,7 @@ class Settings:
 
 
 class Debugging:
-    """The heart of `fgit refine`."""
+    """The rounds of `fgit refine`: `refine` is its stage generator."""
 
     def __init__(
         self, teacher: Teacher, executor: "Executor", prompts: dict[str, Prompt], settings: Settings, window: int
@@ -100,7 +100,7 @@ class Debugging:
         self.passed_at: Counter[int] = Counter()
         self.judged = 0
 
-    def heart(self, cases: Iterable[Case], tally: Tally) -> Iterator[dict[str, Any]]:
+    def refine(self, cases: Iterable[Case], tally: Tally) -> Iterator[dict[str, Any]]:
         """The pairs, in input order; a window of records is held."""
         tally.detail = self.teacher.progress
         source = iter(cases)

@@ -73,7 +73,7 @@ def open_teacher(
 
 
 class Teacher:
-    """An engine, a sampling and a store: asks what is not known yet, counts tokens, notices a deaf server."""
+    """An engine, a sampling and a store: asks what is not known yet, counts tokens, notices a server that does not sample."""
 
     def __init__(self, engine: Engine, drawn: Sampling, store: Store) -> None:
         self.engine, self.sampling, self.store = engine, drawn, store
@@ -102,7 +102,7 @@ class Teacher:
                 self._count(made, answer)
             yield waiting.pop(made.key), answer
         if self._equal and not self._varied:
-            self._deaf()
+            self._refuse_equal_answers()
 
     def progress(self) -> str:
         """Tokens so far and per second."""
@@ -121,9 +121,9 @@ class Teacher:
             else:
                 self._equal[repr(request.messages or request.prompt)] = request
             if len(self._equal) >= EQUAL_PROMPTS and not self._varied:
-                self._deaf()
+                self._refuse_equal_answers()
 
-    def _deaf(self) -> None:
+    def _refuse_equal_answers(self) -> None:
         self.durable.forget(self._equal.values(), self.sampling)
         raise EngineError(
             "the teacher's answers to one prompt are all equal: sampling is off, although temperature "
