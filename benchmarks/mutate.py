@@ -29,7 +29,7 @@ from fgit_cli.engines.generation.teacher import Teacher
 from fgit_cli.engines.rules import cosmic_ray, universalmutator
 from fgit_cli.jsonl import Record
 from fgit_cli.prompts import load
-from fgit_cli.stages.mutate import Asking, Item, rule_heart, teacher_heart
+from fgit_cli.stages.mutate import Asking, Item, by_rules, by_teacher, mutate
 from fgit_cli.stages.running import Tally
 
 CONCURRENCY = 256
@@ -107,8 +107,8 @@ def clients(url: str, number: int) -> dict[str, Callable[[], int]]:
         with tempfile.TemporaryDirectory() as folder:
             store = Store(Path(folder))
             try:
-                heart = teacher_heart(Teacher(client, SAMPLING, store), asking)
-                return sum(1 for _ in heart(made, Tally("mutate", Options(quiet=True))))
+                way = by_teacher(Teacher(client, SAMPLING, store), asking)
+                return sum(1 for _ in mutate(made, Tally("mutate", Options(quiet=True)), way))
             finally:
                 client.close()
                 store.close()
@@ -168,9 +168,9 @@ def rules(path: str, number: int) -> None:
         chosen = [i for i in chosen if any(b.language in backend.LANGUAGES for b in i.blocks)]
         rates = []
         for turn in range(3):
-            heart = rule_heart(backend, name, 3, seed=turn)
+            way = by_rules(backend, name, 3, seed=turn)
             cpu = time.process_time()
-            made = sum(len(r["variants"]) for r in heart(chosen, Tally("mutate", Options(quiet=True))))
+            made = sum(len(r["variants"]) for r in mutate(chosen, Tally("mutate", Options(quiet=True)), way))
             rates.append(made / (time.process_time() - cpu))
         print(f"{name:18} {statistics.median(rates):8.0f} variants/s on one core ({len(chosen)} records)")
 

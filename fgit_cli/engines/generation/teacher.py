@@ -73,7 +73,7 @@ def open_teacher(
 
 
 class Teacher:
-    """An engine, a sampling and a store: asks what is not known yet, counts tokens, notices a server that does not sample."""
+    """An engine with a sampling and a store: it asks what is not known yet, and counts tokens."""
 
     def __init__(self, engine: Engine, drawn: Sampling, store: Store) -> None:
         self.engine, self.sampling, self.store = engine, drawn, store
