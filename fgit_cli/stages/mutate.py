@@ -206,11 +206,12 @@ def answered(
     """Each item with the teacher's answers; what was not answered is left out."""
     tally.detail = teacher.progress
     asked = prepared(items, tally, lambda item: item.record, request)
-    for (item, _), answer in teacher.ask(asked, lambda pair: pair[1]):
-        if isinstance(answer, RequestFailed):
-            tally.reject(item.record, answer.reason, answer.detail)
-        else:
-            yield item, answer
+
+    def failed(pair: tuple[Item, Request], why: RequestFailed) -> None:
+        tally.reject(pair[0].record, why.reason, why.detail)
+
+    for (item, _), answer in teacher.ask(asked, lambda pair: pair[1], failed):
+        yield item, answer
     if teacher.durable.found:
         tally.count("answers taken from the work folder", teacher.durable.found)
 

@@ -12,12 +12,19 @@ from fgit_cli.stages.mutate import Asking, Item, Made
 def preview(teacher: Teacher, asking: Asking, items: Iterable[Item], number: int) -> Iterator[str]:
     """One text per record: the prompt, then for each answer its fate and the difference that it makes."""
     some = itertools.islice((item for item in items if item.blocks), number)
-    for item, answer in teacher.ask(some, asking.request):
-        request = asking.request(item)
-        parts = [f"=== {item.record['id']}: the prompt", *(m["content"] for m in request.messages or [])]
-        if isinstance(answer, RequestFailed):
-            yield "\n".join([*parts, f"--- failed: {answer}", ""])
-            continue
+    unanswered: list[str] = []
+
+    def prompt_of(item: Item) -> list[str]:
+        messages = asking.request(item).messages or []
+        return [f"=== {item.record['id']}: the prompt", *(message["content"] for message in messages)]
+
+    def failed(item: Item, why: RequestFailed) -> None:
+        unanswered.append("\n".join([*prompt_of(item), f"--- failed: {why}", ""]))
+
+    for item, answer in teacher.ask(some, asking.request, failed):
+        yield from unanswered
+        unanswered.clear()
+        parts = prompt_of(item)
         made = Made()
         for index, completion in enumerate(answer):
             reason = asking.read(item, completion, made, made_by(teacher, "llm", index))
@@ -29,6 +36,7 @@ def preview(teacher: Teacher, asking: Asking, items: Iterable[Item], number: int
                 parts.append(_difference(item.correct, made.variants[-1]["text"]))
                 parts.append(f"--- a variant{f'; hints taken out: {hints}' if hints else ''}")
         yield "\n".join([*parts, ""])
+    yield from unanswered
 
 
 def _difference(correct: str, variant: str) -> str:

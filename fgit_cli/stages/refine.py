@@ -14,7 +14,7 @@ from fgit_cli.core import codeflow, equivalence, fields
 from fgit_cli.core.answers import Unusable
 from fgit_cli.core.whole import why_cut
 from fgit_cli.core.written_tests import script
-from fgit_cli.engines.generation import Answer, Completion, Request, RequestFailed
+from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
 from fgit_cli.prompts import Prompt
 from fgit_cli.stages.bugs import Bug, bug_of
@@ -149,18 +149,17 @@ class Debugging:
         for _ in self.executor.imap(lambda asked: asked[0].meet(self._first, asked), self._ask(cases, request)):
             pass
 
-    def _ask(self, cases: list[Case], request: Callable[[Case], Request | None]) -> Iterator[tuple[Case, Answer]]:
+    def _ask(
+        self, cases: list[Case], request: Callable[[Case], Request | None]
+    ) -> Iterator[tuple[Case, list[Completion]]]:
         """Each case with the teacher's answers; one whose request cannot be made is out."""
         made = [(case, case.meet(request, case)) for case in cases]
         asked = ((case, wanted) for case, wanted in made if wanted)
-        for (case, _), answer in self.teacher.ask(asked, lambda pair: pair[1]):
+        for (case, _), answer in self.teacher.ask(asked, lambda pair: pair[1], _unanswered):
             yield case, answer
 
-    def _first(self, asked: tuple[Case, Answer]) -> None:
+    def _first(self, asked: tuple[Case, list[Completion]]) -> None:
         case, answer = asked
-        if isinstance(answer, RequestFailed):
-            case.refused, case.detail = answer.reason, answer.detail
-            return
         codes = []
         for completion in answer:
             try:
@@ -208,11 +207,8 @@ class Debugging:
             text = self.prompts["fix"].render(tests=case.tests.rstrip(), error=case.attempts[-1].error)
             return Request("", messages=[*case.dialogue, {"role": "user", "content": text}])
 
-        def repaired(asked: tuple[Case, Answer]) -> None:
+        def repaired(asked: tuple[Case, list[Completion]]) -> None:
             case, answer = asked
-            if isinstance(answer, RequestFailed):
-                case.refused, case.detail = answer.reason, answer.detail
-                return
             case.dialogue = [*(request(case).messages or []), {"role": "assistant", "content": answer[0].answer}]
             try:
                 self._try(case, codeflow.only_code(self._whole(answer[0]), case.attempts[-1].code))
@@ -304,11 +300,15 @@ class Debugging:
             return Request("", messages=[{"role": "user", "content": text}])
 
         asked = [(case, case.meet(request, (case, pair))) for case, pair in pairs]
-        for (case, _), answer in self.teacher.ask([pair for pair in asked if pair[1]], lambda pair: pair[1]):
-            if isinstance(answer, RequestFailed):
-                case.refused, case.detail = answer.reason, answer.detail
-            elif not answer[0].answer.strip().strip("*`\"'").lower().startswith("yes"):
+        wanted = [pair for pair in asked if pair[1]]
+        for (case, _), answer in self.teacher.ask(wanted, lambda pair: pair[1], _unanswered):
+            if not answer[0].answer.strip().strip("*`\"'").lower().startswith("yes"):
                 case.refused = "the judge sees no difference in logic"
+
+
+def _unanswered(pair: tuple[Case, Any], why: RequestFailed) -> None:
+    case, _ = pair
+    case.refused, case.detail = why.reason, why.detail
 
 
 def _error(outcome: "Outcome") -> str:

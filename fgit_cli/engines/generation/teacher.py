@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from fgit_cli import messages
-from fgit_cli.engines.generation import Answer, Completion, Engine, Request, RequestFailed, Sampling
+from fgit_cli.engines.generation import Completion, Engine, Request, RequestFailed, Sampling
 from fgit_cli.engines.generation.opening import PANEL, ModelOptions, open_engine, sampling
 from fgit_cli.engines.generation.store import Durable, Store, identity
 from fgit_cli.engines.workdir import open_workdir
@@ -84,10 +84,16 @@ class Teacher:
         self._equal: dict[str, Request] = {}  # prompts whose answers were all equal
         self._varied = made_by.get("engine") in ("transformers", "vllm")  # these draw as they are told
 
-    def ask(self, items: Iterable[Item], request: Callable[[Item], Request]) -> Iterator[tuple[Item, Answer]]:
-        """Each item with the answers to its request, in order.
+    def ask(
+        self,
+        items: Iterable[Item],
+        request: Callable[[Item], Request],
+        failed: Callable[[Item, RequestFailed], None] | None = None,
+    ) -> Iterator[tuple[Item, list[Completion]]]:
+        """Each item that was answered with the answers to its request, in order; `failed` is told of each other one.
 
-        Raises EngineError when several answers to one prompt are equal again and again, and never differ.
+        Raises EngineError when several answers to one prompt are equal again and again, and never differ; without
+        `failed` also for the first item that was not answered.
         """
         waiting: dict[str, Item] = {}
 
@@ -98,9 +104,14 @@ class Teacher:
                 yield made
 
         for made, answer in self.durable.generate(requests(), self.sampling):
+            item = waiting.pop(made.key)
             if not isinstance(answer, RequestFailed):
                 self._count(made, answer)
-            yield waiting.pop(made.key), answer
+                yield item, answer
+            elif failed:
+                failed(item, answer)
+            else:
+                raise answer
         if self._equal and not self._varied:
             self._refuse_equal_answers()
 
