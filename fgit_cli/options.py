@@ -134,7 +134,7 @@ class Common:
         recorded=False,
     )
     quiet: bool = option(
-        False, "No progress and no summary on stderr; errors still.", flags=("--quiet", "-q"), recorded=False
+        False, "Write no progress and no summary to stderr, only errors.", flags=("--quiet", "-q"), recorded=False
     )
     given: frozenset[str] = frozenset()  # names set by command line or --config, as against defaults
 
@@ -163,13 +163,17 @@ class FilterOptions(Common):
         recorded=False,
     )
     skip_bad_lines: bool = option(
-        False, "Count and name lines that are no usable record, do not stop at them.", recorded=False
+        False,
+        "Pass over lines that are no usable record, count and name them; without it the first one stops the run.",
+        recorded=False,
     )
     longest_line: int = option(
         64, "A longer line is no usable record; memory is bounded by it.", unit="MB", minimum=1, recorded=False
     )
     strict: bool = option(
-        False, "Stop at the first record that meets a bug in fgit, do not leave it out and go on.", recorded=False
+        False,
+        "Stop at the first record that meets a bug in fgit; without it that record is left out and the run goes on.",
+        recorded=False,
     )
 
 

@@ -81,13 +81,16 @@ class ModelOptions(WorkDirOptions):
     )
     temperature: float = option(0.0, "Sampling temperature; 0 is greedy.", minimum=0, panel=PANEL)
     top_p: float = option(
-        1.0, "Nucleus sampling, when the temperature is not 0.", source="our choice: none", minimum=0, maximum=1,
+        1.0, "Nucleus sampling: draw from the likeliest tokens that have this probability together; not at temperature 0.", source="our choice: none", minimum=0, maximum=1,
         panel=PANEL,
     )  # fmt: skip
-    top_k: int | None = option(None, "Not sent unless set.", minimum=1, panel=PANEL)
+    top_k: int | None = option(
+        None, "Draw from so many likeliest tokens alone; not sent unless set.", minimum=1, panel=PANEL
+    )
     repetition_penalty: float = option(
         1.0,
-        "Sent as it is, because a model's own default (1.05 in Qwen2.5-Coder's) punishes copying.",
+        "Penalty on tokens that are there already; 1: none. It is always sent, because a model's own default (1.05 in "
+        "Qwen2.5-Coder's) punishes copying.",
         source="our choice",
         minimum=0.01,
         panel=PANEL,
@@ -103,7 +106,7 @@ class ModelOptions(WorkDirOptions):
     seed: int = option(0, "Seed of sampling and of every draw.", minimum=0, panel=PANEL)
     concurrency: int = option(
         64,
-        "Most requests in flight, with a server; adapts below.",
+        "Most requests in flight to a server; fgit takes fewer where the server is overloaded.",
         source="our choice",
         minimum=1,
         panel=PANEL,
