@@ -64,9 +64,13 @@ class AskOptions(ModelOptions, FilterOptions):
         0.0, "Sampling temperature; 0 is greedy.", source="FGit IV-A: greedy", minimum=0, panel=PANEL
     )
     top_p: float = option(
-        0.95, "Nucleus sampling: draw from the likeliest tokens that have this probability together; not at temperature 0.", source="EvalPlus 0.3.1", minimum=0, maximum=1,
+        0.95,
+        "Nucleus sampling: draw from the likeliest tokens that have this probability together; not at temperature 0.",
+        source="EvalPlus 0.3.1",
+        minimum=0,
+        maximum=1,
         panel=PANEL,
-    )  # fmt: skip
+    )
     max_new_tokens: int | None = option(
         None,
         "Longest answer; default: the benchmark's own (768 for HumanEval and MBPP).",

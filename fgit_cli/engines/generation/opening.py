@@ -81,9 +81,13 @@ class ModelOptions(WorkDirOptions):
     )
     temperature: float = option(0.0, "Sampling temperature; 0 is greedy.", minimum=0, panel=PANEL)
     top_p: float = option(
-        1.0, "Nucleus sampling: draw from the likeliest tokens that have this probability together; not at temperature 0.", source="our choice: none", minimum=0, maximum=1,
+        1.0,
+        "Nucleus sampling: draw from the likeliest tokens that have this probability together; not at temperature 0.",
+        source="our choice: none",
+        minimum=0,
+        maximum=1,
         panel=PANEL,
-    )  # fmt: skip
+    )
     top_k: int | None = option(
         None, "Draw from so many likeliest tokens alone; not sent unless set.", minimum=1, panel=PANEL
     )
