@@ -151,12 +151,12 @@ class Ours:
 
     def __init__(self, folder: str) -> None:
         from fgit_cli.commands.mask import Options
-        from fgit_cli.core.diff_field import Made
+        from fgit_cli.core.diff_field import Comparison
         from fgit_cli.engines.tokenizing import templates, tokenizers
         from fgit_cli.stages.mask import Masker, Settings
 
         tokenizer = tokenizers.load(folder)
-        settings = Settings(Made(ignore=("space",)), "hybrid", "anchor", 1024)
+        settings = Settings(Comparison(ignore=("space",)), "hybrid", "anchor", 1024)
         self.masker = Masker(tokenizer, templates.load(None, tokenizer), settings)
         self.options = Options
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fgit_cli.benches.bench import Bench
     from fgit_cli.benches.bench import load as load_bench
-    from fgit_cli.core.diff_field import Made as Comparison
+    from fgit_cli.core.diff_field import Comparison
     from fgit_cli.core.masks import Granularity
     from fgit_cli.core.textdiff import Algorithm, Difference
     from fgit_cli.errors import FgitError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _HOMES = {
     # Differences and masks
     "Algorithm": "fgit_cli.core.textdiff:Algorithm",
-    "Comparison": "fgit_cli.core.diff_field:Made",
+    "Comparison": "fgit_cli.core.diff_field:Comparison",
     "Difference": "fgit_cli.core.textdiff:Difference",
     "Gaps": "fgit_cli.stages.mask:Gaps",
     "Granularity": "fgit_cli.core.masks:Granularity",
@@ -116,12 +116,12 @@ class PairMasker:
         ignore: tuple[str, ...] = ("space",),
         max_length: int = 1024,
     ) -> None:
-        from fgit_cli.core.diff_field import Made
+        from fgit_cli.core.diff_field import Comparison
         from fgit_cli.engines.tokenizing import templates, tokenizers
         from fgit_cli.stages.mask import Masker, Settings
 
         loaded = tokenizers.load(tokenizer)
-        settings = Settings(Made(algorithm, context, ignore), granularity, gaps, max_length)
+        settings = Settings(Comparison(algorithm, context, ignore), granularity, gaps, max_length)
         self._masker = Masker(loaded, templates.load(template, loaded), settings)
 
     def __call__(self, instruction: str, correct: str, incorrect: str) -> "Masked | Rejected":

@@ -66,7 +66,7 @@ STAGES = {  # command, its words, the function that has the bug, what the record
     "decontaminate": ("decontaminate", ["--against", "BENCH"], "stages.decontaminate.matches", record),
     "diff": ("diff", [], "stages.diff.compared", record),
     "diff, reading": ("diff", [], "core.fields.incorrect", record),
-    "diff, its page": ("diff", ["--html", "p.html"], "views.data.diff_data", record),
+    "diff, its page": ("diff", ["--html", "p.html"], "views.pair_data.diff_data", record),
     "select": ("select", ["--by", "edit"], "commands.select.sift", record),
     "select, choosing": ("select", ["--by", "edit"], "commands.select.choose", record),
     "select, running": ("select", ["--by", "edit", "--execute", "--workers", "1"], "commands.select.execute", record),

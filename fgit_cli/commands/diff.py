@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.disregard import COMMENTS, SPACE
 from fgit_cli.core.textdiff import Algorithm, Difference, Side
 from fgit_cli.errors import UsageError
@@ -49,7 +49,7 @@ class CompareOptions(FilterOptions, PairFieldOptions):
     keep_unpaired: bool = option(False, "Pass records without an incorrect response on, inactive.")
 
     @property
-    def made(self) -> Made:
+    def made(self) -> Comparison:
         """How the responses are compared. Raises UsageError for words that --ignore does not know."""
         words = [word for value in self.ignore for word in value.split(",")]
         if words == [NONE]:
@@ -58,7 +58,7 @@ class CompareOptions(FilterOptions, PairFieldOptions):
             if word not in (SPACE, COMMENTS):
                 known = f"{SPACE}, {COMMENTS}, or {NONE} alone"
                 raise UsageError(f"--ignore {' '.join(self.ignore)}: {word!r} cannot stand there; it takes {known}")
-        return Made(self.algorithm, self.context, tuple(w for w in (SPACE, COMMENTS) if w in words))
+        return Comparison(self.algorithm, self.context, tuple(w for w in (SPACE, COMMENTS) if w in words))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,10 +70,13 @@ class Options(CompareOptions):
 
 
 def looked_at(
-    records: Iterable[dict[str, Any]], tally: Tally, made: Made, *looks: Callable[[dict[str, Any], Difference], None]
+    records: Iterable[dict[str, Any]],
+    tally: Tally,
+    made: Comparison,
+    *looks: Callable[[dict[str, Any], Difference], None],
 ) -> Iterator[dict[str, Any]]:
     """The records, each shown to `looks` first: the page's data of the pair, and its difference."""
-    from fgit_cli.views.data import diff_data
+    from fgit_cli.views.pair_data import diff_data
 
     for record in records:
         with tally.each(record):

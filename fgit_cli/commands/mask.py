@@ -89,7 +89,7 @@ def run(options: Options) -> None:
         looks.append(_printer())
 
     def look(record: dict[str, Any], masked: Masked) -> None:
-        from fgit_cli.views.data import mask_data
+        from fgit_cli.views.pair_data import mask_data
 
         anchors = {"correct": masked.correct_anchors, "incorrect": masked.incorrect_anchors}
         data = mask_data(record, anchors, masked.end, tokenizer.bytes)

@@ -123,7 +123,7 @@ def builders(read: "Inputs", options: Options) -> "Builders":
     """What makes each table that the input may have something for, by name, in the order of a report."""
     from fgit_cli.reporting import (
         comparison,
-        failures,
+        failed_samples,
         inputs,
         masked_pairs,
         published,
@@ -138,14 +138,14 @@ def builders(read: "Inputs", options: Options) -> "Builders":
     makers: Builders = {}
     if runs:
         baseline = comparison.choose_baseline(runs, options.baseline)
-        nearest = failures.Nearest(runs, inputs.references(options.references))
+        nearest = failed_samples.Nearest(runs, inputs.references(options.references))
         makers |= {
             "scores": partial(scores.scores, runs),
             "intervals": partial(scores.intervals, runs),
             "passk": partial(scores.pass_at_k, runs),
-            "errors": partial(failures.errors, runs),
-            "messages": partial(failures.messages, runs),
-            "near": partial(failures.near, runs, nearest, baseline),
+            "errors": partial(failed_samples.errors, runs),
+            "messages": partial(failed_samples.messages, runs),
+            "near": partial(failed_samples.near, runs, nearest, baseline),
         }
         if len(scores.models(runs)) > 1:
             makers |= {

@@ -10,7 +10,7 @@ from fgit_cli.errors import InputError
 
 
 @dataclass(frozen=True)
-class Made:
+class Comparison:
     """How a difference was made; `algorithm` may be another program's. `ignore`: what took no part."""
 
     algorithm: Algorithm = "difflib"
@@ -36,7 +36,7 @@ class Made:
         return disregard.why_none(incorrect, correct, self.ignore)
 
 
-def to_field(difference: Difference, made: Made) -> dict[str, Any]:
+def to_field(difference: Difference, made: Comparison) -> dict[str, Any]:
     """The field's value."""
     return {
         "correct": _side_value(difference.correct),
@@ -49,7 +49,7 @@ def _side_value(side: Side) -> dict[str, Any]:
     return {"lines": side.lines, "chars": side.chars, "gaps": side.gaps}
 
 
-def from_field(value: Any, correct: str, incorrect: str) -> tuple[Difference, Made]:
+def from_field(value: Any, correct: str, incorrect: str) -> tuple[Difference, Comparison]:
     """The difference that a record brings. Raises InputError where it cannot be one of these texts."""
     if not isinstance(value, dict):
         raise InputError("field `diff` is not an object; remove it, and `mask` compares the texts itself")
@@ -60,7 +60,7 @@ def from_field(value: Any, correct: str, incorrect: str) -> tuple[Difference, Ma
     ignore = made.get("ignore") or []
     if not isinstance(ignore, list) or not all(isinstance(word, str) for word in ignore):
         raise InputError("field `diff.made.ignore` is not a list; remove `diff`, and `mask` compares the texts itself")
-    return difference, Made(made.get("algorithm"), made.get("context") or 0, tuple(ignore))  # type: ignore[arg-type]
+    return difference, Comparison(made.get("algorithm"), made.get("context") or 0, tuple(ignore))  # type: ignore[arg-type]
 
 
 def _side(value: dict[str, Any], name: str, text: str) -> Side:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from fgit_cli.core.fault_kinds import KINDS, kinds
-from fgit_cli.reporting.failures import NEAR, Nearest, comparable, headline
+from fgit_cli.reporting.failed_samples import NEAR, Nearest, comparable, headline
 from fgit_cli.reporting.results import Run, Sample
 from fgit_cli.reporting.scores import Runs
 from fgit_cli.reporting.table import Column, Table

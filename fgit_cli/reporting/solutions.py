@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cydifflib import SequenceMatcher
 
 from fgit_cli.reporting.comparison import shared_tasks, verdict
-from fgit_cli.reporting.failures import LONGEST, headline
+from fgit_cli.reporting.failed_samples import LONGEST, headline
 from fgit_cli.reporting.results import Run
 from fgit_cli.reporting.scores import Runs
 

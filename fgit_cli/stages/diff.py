@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Made, to_field
+from fgit_cli.core.diff_field import Comparison, to_field
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.stages.running import Tally
@@ -34,7 +34,7 @@ def read_pair(record: dict[str, Any], named: Mapping[str, str | None], keep_unpa
     return Pair(record, correct, incorrect)
 
 
-def diff(pairs: Iterable[Pair], tally: Tally, made: Made) -> Iterator[dict[str, Any]]:
+def diff(pairs: Iterable[Pair], tally: Tally, made: Comparison) -> Iterator[dict[str, Any]]:
     """Each record with its `diff`; one without difference or too long to compare is left out."""
     for pair in pairs:
         with tally.each(pair.record):
@@ -42,7 +42,7 @@ def diff(pairs: Iterable[Pair], tally: Tally, made: Made) -> Iterator[dict[str, 
                 yield pair.record
 
 
-def compared(pair: Pair, tally: Tally, made: Made) -> bool:
+def compared(pair: Pair, tally: Tally, made: Comparison) -> bool:
     """Give the record its `diff`; False, and a reject, where it has none."""
     record, correct, incorrect = pair
     if incorrect is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from fgit_cli.core import fields
 from fgit_cli.core.align import UNALIGNED
-from fgit_cli.core.diff_field import Made, from_field
+from fgit_cli.core.diff_field import Comparison, from_field
 from fgit_cli.core.disregard import left_out
 from fgit_cli.core.forks import Fork, Tokens, forks
 from fgit_cli.core.mask_counts import MaskCounts
@@ -37,7 +37,7 @@ Gaps = Literal["anchor", "fork", "ignore"]
 class Settings:
     """What decides the masks, besides tokenizer and template."""
 
-    made: Made
+    made: Comparison
     granularity: Granularity
     gaps: Gaps
     max_length: int
@@ -51,7 +51,7 @@ class Job(NamedTuple):
     instruction: fields.Instruction
     correct: str
     incorrect: str | None
-    diff: tuple[Difference, Made] | None
+    diff: tuple[Difference, Comparison] | None
 
 
 class RecordJob(NamedTuple):
@@ -75,7 +75,7 @@ def read_job(pair: Pair, settings: Settings, given: Container[str]) -> RecordJob
     return RecordJob(record, Job(fields.instruction(record), correct, incorrect, brought))
 
 
-def _agree(settings: Settings, given: Container[str], made: Made) -> None:
+def _agree(settings: Settings, given: Container[str], made: Comparison) -> None:
     """Refuse an option that contradicts the difference that the record brings."""
     for name in ("algorithm", "context", "ignore"):
         asked, has = getattr(settings.made, name), getattr(made, name)
@@ -107,7 +107,7 @@ class Masked(NamedTuple):
     incorrect_ids: list[int]
     correct_mask: list[int]
     incorrect_mask: list[int]
-    made: Made | None
+    made: Comparison | None
     cut: int
     correct_anchors: list[int]
     incorrect_anchors: list[int]
@@ -196,7 +196,7 @@ class Masker:
             None if places is None else [f for f in dict.fromkeys(parted) if f and max(f) < room], end,
         )  # fmt: skip
 
-    def _gaps(self, job: Job, difference: Difference, made: Made) -> tuple[list[int], list[int]]:
+    def _gaps(self, job: Job, difference: Difference, made: Comparison) -> tuple[list[int], list[int]]:
         """The offsets to anchor in correct and incorrect text."""
         if self.settings.gaps == "ignore":
             return [], []

@@ -7,12 +7,12 @@ from typing import Any
 
 from fgit_cli.core import fields
 from fgit_cli.core.align import TokenBytes
-from fgit_cli.core.diff_field import Made, from_field
+from fgit_cli.core.diff_field import Comparison, from_field
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
-from fgit_cli.views.data import diff_data, mask_data
 from fgit_cli.views.markup import Html, join, tag
 from fgit_cli.views.page import asset
+from fgit_cli.views.pair_data import diff_data, mask_data
 
 GAP = "gap: the other side has lines here that this one lacks"
 BY_TEXT = "its tokenizer is not at hand: changed characters, not tokens"
@@ -84,7 +84,7 @@ def of_texts(record: dict[str, Any]) -> dict[str, Any] | None:
     try:
         difference, made = from_field(record.get("diff"), correct, incorrect)
     except InputError:  # none, or one that does not fit: the texts are compared anew
-        made = Made()
+        made = Comparison()
         try:
             difference = made.compare(incorrect, correct)
         except TooLong:

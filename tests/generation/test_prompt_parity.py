@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.fields import Instruction
 from fgit_cli.engines.generation import Request, Sampling
 from fgit_cli.engines.tokenizing import prompter, templates, tokenizers
@@ -75,7 +75,7 @@ def masked(folder, template, texts):
 
     tokenizer = loaded(folder)
     masker = Masker(
-        tokenizer, templates.load(template, tokenizer), Settings(Made("difflib", 0, ()), "hybrid", "anchor", 9999)
+        tokenizer, templates.load(template, tokenizer), Settings(Comparison("difflib", 0, ()), "hybrid", "anchor", 9999)
     )
     jobs = [Job(Instruction((("user", text),)), "a = 1\n", "a = 2\n", None) for text in texts]
     return [made.prompt_ids if hasattr(made, "prompt_ids") else made for made in masker(jobs)]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_tokenizers import kept, plain
 
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.fields import Instruction
 from fgit_cli.engines.tokenizing import templates
 from fgit_cli.stages.mask import Job, Masked, Masker, Settings
@@ -29,7 +29,7 @@ ASK = Instruction((("user", "Do it."),))
 
 def masker(tokenizer, granularity="hybrid", gaps="anchor", max_length=1024, **made):
     template = templates.load(None, tokenizer)
-    return Masker(tokenizer, template, Settings(Made(**made), granularity, gaps, max_length))
+    return Masker(tokenizer, template, Settings(Comparison(**made), granularity, gaps, max_length))
 
 
 def one(masker_, correct, incorrect, diff=None):

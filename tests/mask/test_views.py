@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.mask_counts import MaskCounts, branch
 from fgit_cli.core.textdiff import split_lines
 from fgit_cli.views import markup, pair_page, terminal
-from fgit_cli.views.data import diff_data
 from fgit_cli.views.markup import Html
 from fgit_cli.views.page import digest, page
+from fgit_cli.views.pair_data import diff_data
 
 PACKAGE = Path(__file__).parents[2] / "fgit_cli"
 NASTY = "</script><b onload=x>&amp; \u2028 \x1b[31mred\r\n\t{{x}} 🦙"
@@ -60,7 +60,7 @@ def test_one_palette_and_one_policy_for_all_pages(fgit, llama, tmp_path):
 @given(st.text(alphabet="ab \n\té🦙\x1b\x9b", max_size=60), st.text(alphabet="ab \n\té🦙\x1b\x9b", max_size=60))
 @settings(deadline=None)
 def test_the_terminal_shows_every_changed_line(correct, incorrect):
-    made = Made()
+    made = Comparison()
     found = made.compare(incorrect, correct)
     data = diff_data({"id": "x", "instruction": "y"}, incorrect, correct, found, made)
     for split in (True, False):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fgit_cli.reporting.failures import changed_lines, template
+from fgit_cli.reporting.failed_samples import changed_lines, template
 from tests.helpers.eval_results import lines, result
 
 RIGHT = '''def f(a):

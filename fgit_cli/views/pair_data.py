@@ -4,19 +4,19 @@ from typing import Any
 
 from fgit_cli.core import fields
 from fgit_cli.core.align import TokenBytes
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.disregard import SPACE
 from fgit_cli.core.textdiff import Difference, Hunk, comparable, hunks, split_lines
 
 
-def matched(incorrect: str, correct: str, made: Made) -> list[Hunk]:
+def matched(incorrect: str, correct: str, made: Comparison) -> list[Hunk]:
     """The hunks of the whole texts (with `--ignore comments` the comparison itself leaves out more)."""
     a, c = (comparable(split_lines(text), SPACE in made.ignore) for text in (incorrect, correct))
     return hunks(a, c, made.algorithm)
 
 
 def diff_data(
-    record: dict[str, Any], incorrect: str, correct: str, difference: Difference, made: Made
+    record: dict[str, Any], incorrect: str, correct: str, difference: Difference, made: Comparison
 ) -> dict[str, Any]:
     """One pair of the page of differences."""
     c, a = difference.correct, difference.incorrect
