@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from fgit_cli.commands.demo import STUDENT
-from fgit_cli.core.diff_field import Made
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.fields import instruction
 from fgit_cli.engines.tokenizing import templates, tokenizers
 from fgit_cli.stages.mask import Job, Masker, Settings
 from fgit_cli.views import terminal
-from fgit_cli.views.data import mask_data
+from fgit_cli.views.pair_data import mask_data
 
 FOLDER = Path(__file__).parent
 
@@ -24,7 +24,7 @@ def main() -> None:
     pair = json.loads((FOLDER / "pair.jsonl").read_text(encoding="utf-8"))
     tokenizer = tokenizers.load(str(STUDENT))
     masker = Masker(
-        tokenizer, templates.load(None, tokenizer), Settings(Made(ignore=("space",)), "hybrid", "anchor", 1024)
+        tokenizer, templates.load(None, tokenizer), Settings(Comparison(ignore=("space",)), "hybrid", "anchor", 1024)
     )
     [masked] = masker([Job(instruction(pair), pair["response"], pair["incorrect"], None)])
     record = {**pair, **masked._asdict()}
