@@ -196,30 +196,31 @@ def side_by_side(paths: list[Path_], model: Path, folder: Path, work: Path, cloc
         thread.join()
 
 
-def main(folder: Path, limit: float, only: str | None) -> None:
-    clock = Clock(limit)
-    work = Path(tempfile.mkdtemp())
-    config = work / "accelerate.yaml"
-    config.write_text(PLAIN)
-    chosen = [p for p in matrix(str(config)) if not only or only in p.name]
-    small = write_model(work / "small", "Llama", FIFTY, folder / "tokenizer")
-    say(f"launch paths, 50 M parameters, {STEPS} steps of 16 pairs, {AT_ONCE} at a time on "
-        f"{torch.cuda.get_device_name()}, {os.cpu_count()} cores")  # fmt: skip
-    side_by_side(chosen, small, folder, work, clock)
-    if only:
-        return
+def tokens_a_second(config: Path, folder: Path, work: Path, clock: Clock) -> None:
+    """The two ways of data parallel training alone on the card."""
     half = write_model(work / "half", "Qwen2", QWEN2_HALF, folder / "tokenizer")
     torch.cuda.empty_cache()
     pair = [Path_("zero2", []), Path_("accelerate, no DeepSpeed", ["--accelerate-config", str(config)])]
     say("0.5 B parameters, 12 steps of 64 pairs, alone on the card")
     more = ["--max-steps", "12", "--num-train-epochs", "12", "--save-steps", "0"]
     for path in pair:
-        if clock.left() < 20:
-            say(f"  {path.name}: no time left")
-            return
-        run(path, half, folder, work / "half-runs", more, clock.left() - 2)
+        run(path, half, folder, work / "half-runs", more, min(90, clock.left() - 2))
         report(path, pair[0])
     speeds = [statistics.median(p.found["speeds"][2:] or [float("nan")]) for p in pair]
     ratio = speeds[1] / speeds[0]
     say(f"  accelerate without DeepSpeed / ZeRO-2, tokens/s: {ratio:.2f}  asked >= 0.90  "
         f"{'met' if ratio >= 0.9 else 'NOT MET'}")  # fmt: skip
+
+
+def main(folder: Path, limit: float, only: str | None) -> None:
+    clock = Clock(limit)
+    work = Path(tempfile.mkdtemp())
+    config = work / "accelerate.yaml"
+    config.write_text(PLAIN)
+    if not only:
+        tokens_a_second(config, folder, work, clock)
+    chosen = [p for p in matrix(str(config)) if not only or only in p.name]
+    small = write_model(work / "small", "Llama", FIFTY, folder / "tokenizer")
+    say(f"launch paths, 50 M parameters, {STEPS} steps of 16 pairs, {AT_ONCE} at a time on "
+        f"{torch.cuda.get_device_name()}, {os.cpu_count()} cores")  # fmt: skip
+    side_by_side(chosen, small, folder, work, clock)

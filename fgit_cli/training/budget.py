@@ -48,8 +48,7 @@ def budget_of(options: Options, model: Any, accelerator: Any, layout: Layout, lo
     asked, device = estimate.asked_for(options.token_budget), accelerator.device
     if device.type != "cuda":
         return Budget(asked or DEFAULT)
-    inner = accelerator.unwrap_model(model)
-    shape = estimate.Shape.of(inner.config, options.lora_rank)
+    shape = estimate.Shape.of_model(accelerator.unwrap_model(model))
     tokens = asked or _fitting(shape, options, accelerator, layout, longest)
     return Budget(tokens, device, estimate.backward_bytes(shape))
 

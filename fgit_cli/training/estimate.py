@@ -21,6 +21,7 @@ within 15 %; another card, processor or interconnect is another matter.
 """
 
 import bisect
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -114,17 +115,25 @@ class Shape:
 
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
-        text = config.get_text_config()
-        head, embeddings = model.get_output_embeddings().weight, model.get_input_embeddings().weight
-        linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight is not head]
-        parameters = sum(p.numel() for p in {id(p): p for p in model.parameters()}.values())
+        head = model.get_output_embeddings()
+        linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
         adapters = sum(lora_rank * (m.in_features + m.out_features) for m in linear)
+        made = cls.of_model(model)
+        return dataclasses.replace(made, trained=adapters) if adapters else made
+
+    @classmethod
+    def of_model(cls, model: Any) -> "Shape":
+        """Of a model that is there, in peft's wrapper perhaps, and its weights in parts perhaps (ZeRO-3)."""
+        text = model.config.get_text_config()
+        head, embeddings = model.get_output_embeddings().weight, model.get_input_embeddings().weight
+        sizes = {id(p): (_count(p), p.requires_grad) for p in model.parameters()}.values()
+        parameters = sum(count for count, _ in sizes)
         heads = text.num_attention_heads
         size = getattr(text, "head_dim", None) or text.hidden_size // heads
         return cls(
             parameters=parameters,
-            trained=adapters or parameters,
-            matrices=parameters - embeddings.numel() - (0 if head is embeddings else head.numel()),
+            trained=sum(count for count, trained in sizes if trained),
+            matrices=parameters - _count(embeddings) - (0 if head is embeddings else _count(head)),
             layers=text.num_hidden_layers,
             width=text.hidden_size,
             attention=heads * size,
@@ -132,6 +141,11 @@ class Shape:
             inner=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
             vocabulary=text.vocab_size,
         )
+
+
+def _count(parameter: Any) -> int:
+    """Its elements; ZeRO-3 keeps them elsewhere, and their count there."""
+    return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
 def flops(shape: Shape, tokens: Tokens, checkpointing: bool) -> float:

@@ -19,7 +19,7 @@ from fgit_cli.training.machines import Plan
 from fgit_cli.training.options import Options
 from fgit_cli.training.pairs import Example
 from fgit_cli.training.step import Layout, Objective
-from tests.helpers.small_models import random_pairs
+from tests.helpers.small_models import make_model, random_pairs
 from tests.helpers.small_runs import records, write_model, write_pairs
 
 ROOT = Path(__file__).parents[2]
@@ -212,3 +212,26 @@ def test_mfu_lies_between_what_was_measured_at_the_widths_around():
     assert estimate.utilisation(16384, False) == estimate.MEASURED[False][4096]
     between = [estimate.utilisation(width, True) for width in (896, 1000, 1536, 2048, 3072, 4096)]
     assert between == sorted(between)
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+@pytest.mark.parametrize("family", ["llama", "qwen2"])  # the latter's head is its embedding
+def test_a_model_has_the_shape_that_its_configuration_says(family, rank):
+    model = make_model(family, "float32")
+    said = Shape.of(model.config, rank)
+    if rank:
+        peft = pytest.importorskip("peft")
+        model = peft.get_peft_model(model, peft.LoraConfig(r=rank, target_modules="all-linear"))
+    found = Shape.of_model(model)
+    assert found.trained == said.trained
+    adapters = said.trained if rank else 0
+    assert (found.parameters - adapters, found.matrices - adapters) == (said.parameters, said.matrices)
+
+
+def test_weights_in_parts_are_counted_whole():
+    model = make_model(dtype="float32")
+    whole = Shape.of_model(model)
+    for parameter in model.parameters():  # as ZeRO-3 leaves them
+        parameter.ds_numel = parameter.numel()
+        parameter.data = torch.empty(0)
+    assert Shape.of_model(model) == whole
