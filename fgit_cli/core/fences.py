@@ -56,10 +56,11 @@ class Block:
         if not self.fenced:
             return found
         shared = _shared_indent(code for _, code in found)
-        return [
-            (lead + code[: len(shared)], code[len(shared) :]) if code.startswith(shared) else (lead, code.lstrip(" \t"))
-            for lead, code in found
-        ]
+        parted = []
+        for lead, code in found:  # a line of less white space than the others share is blank
+            width = len(shared) if code.startswith(shared) else len(code) - len(code.lstrip(" \t"))
+            parted.append((lead + code[:width], code[width:]))
+        return parted
 
     def code(self, text: str) -> str:
         """The code alone, with a final `\\n` where the block has one."""
