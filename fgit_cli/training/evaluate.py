@@ -19,12 +19,12 @@ KEPT = (
 )  # fmt: skip
 READING = Objective("fgit", watch_fork=True)  # reads both sides' marked tokens and the fork, whatever is being trained
 AT_ONCE = 1024  # pairs planned together; bounds memory and the planner's time
+AT_ONCE_BY_PAIR = 64  # where each is told as soon as it is known
 
 
 class Told(NamedTuple):
     """What a model says of a pair: log p_c − log p_a at its first fork (None: it has none), the correct side's NLL."""
 
-    id: str
     log_ratio: float | None
     nll: float
 
@@ -34,8 +34,8 @@ def by_pair(model: Any, store: PairStore, layout: Layout, token_budget: int, acc
     import torch
 
     model.eval()
-    for first in range(0, len(store), AT_ONCE):
-        examples = [Example(store[i]) for i in range(first, min(first + AT_ONCE, len(store)))]
+    for first in range(0, len(store), AT_ONCE_BY_PAIR):
+        examples = [Example(store[i]) for i in range(first, min(first + AT_ONCE_BY_PAIR, len(store)))]
         found: dict[int, Told] = {}
         for members in plan_passes(examples, READING, layout.name, token_budget, alone=layout.alone)[0]:
             with torch.no_grad(), accelerator.autocast():
@@ -44,7 +44,7 @@ def by_pair(model: Any, store: PairStore, layout: Layout, token_budget: int, acc
             ratios, forked = first_log_ratio(batch).tolist(), batch.forks.read.any(1).tolist()
             nlls = (-batch.correct.log_p.sum(1) / batch.correct.read.sum(1)).tolist()
             for example, ratio, has, nll in zip(members, ratios, forked, nlls, strict=True):
-                found[id(example)] = Told(example.pair.id, ratio if has else None, nll)
+                found[id(example)] = Told(ratio if has else None, nll)
         yield from (found[id(example)] for example in examples)
 
 

@@ -18,6 +18,7 @@ def pairs(tmp_path_factory):
     rows = records(12, folder / "model", sha256, seed=3)
     for row in rows[-2:]:
         row["incorrect_ids"] = row["incorrect_mask"] = []
+    rows[0]["task_id"] = "named/0"
     return folder / "model", write_pairs(folder / "pairs.jsonl", rows)
 
 
@@ -35,7 +36,7 @@ def test_a_record_a_pair(fgit, pairs):
         for number, row in enumerate(rows):
             pair = store[number]
             log_p = written_out.token_log_p(model, pair.prompt_ids, pair.correct_ids)
-            assert (row["task_id"], row["bench"]) == (pair.id, "discrimination")
+            assert (row["task_id"], row["bench"]) == (pair.id if number else "named/0", "discrimination")
             assert row["nll"] == pytest.approx(-float(log_p.mean()), rel=1e-4)
             if not len(pair.forks):
                 assert (row["log_ratio"], row["prefers_correct"]) == (None, None)
