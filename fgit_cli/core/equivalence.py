@@ -59,9 +59,7 @@ def response_reason(correct: str, variant: str) -> str | None:
     left, right = fences.blocks(correct), fences.blocks(variant)
     if len(left) != len(right):
         return reason(fences.code(correct), fences.code(variant), left[0].language)
-    found = [
-        reason(correct[a.start : a.end], variant[b.start : b.end], a.language) for a, b in zip(left, right, strict=True)
-    ]
+    found = [reason(a.code(correct), b.code(variant), a.language) for a, b in zip(left, right, strict=True)]
     for broken in (TOO_LONG, NOT_PARSED, NOT_COMPILED):
         if broken in found:
             return broken

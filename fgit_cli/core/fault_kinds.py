@@ -62,8 +62,8 @@ def response_kinds(correct: str, variant: str) -> frozenset[str]:
         return kinds(fences.code(correct), fences.code(variant), left[0].language)
     found: frozenset[str] = frozenset()
     for a, b in zip(left, right, strict=True):
-        if correct[a.start : a.end] != variant[b.start : b.end]:
-            found |= kinds(correct[a.start : a.end], variant[b.start : b.end], a.language)
+        if a.code(correct) != b.code(variant):
+            found |= kinds(a.code(correct), b.code(variant), a.language)
     return found
 
 

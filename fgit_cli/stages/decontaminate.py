@@ -80,7 +80,7 @@ def matches(record: dict[str, Any], index: Index) -> list[Match]:
 def _python(text: str) -> Iterator[str]:
     """The blocks of Python in a text, and the body of a function that stands alone."""
     for block in fences.blocks(text):
-        code = text[block.start : block.end]
+        code = block.code(text)
         if guess(code, block.language) == "python" or code.lstrip().startswith("return "):
             yield code
 

@@ -126,3 +126,10 @@ def test_every_human_made_bug_is_a_fault(data):
 def test_every_quixbug_is_a_fault(data):
     for row in rows(data / "pairs" / "quixbugs.jsonl.gz"):
         assert reason(row["correct"], row["buggy"], "python") is None, row["name"]
+
+
+def test_code_in_a_quotation_is_compared_without_its_marks():
+    correct = "Look:\n> ```python\n> def f(a):\n>     return a + 1\n> ```\n"
+    assert response_reason(correct, correct.replace("+ 1", "+  1")) == SAME_AST
+    assert response_reason(correct, correct.replace("+ 1", "- 1")) is None
+    assert response_reason(correct, correct.replace("+ 1", "+ (")) == NOT_PARSED
