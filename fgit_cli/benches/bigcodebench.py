@@ -36,6 +36,8 @@ MAX_NEW_TOKENS = 1280  # bigcodebench's default
 _SUSPICIOUS = {  # names that a solution of these tasks has no use for, unless it means its tests
     "_getframe", "_exit", "settrace", "setprofile", "__report__", "TestCases", "TestCase", "TestResult", "TestLoader",
     "unittest", "gc", "ctypes", "atexit", "builtins", "__builtins__", "__subclasses__", "addaudithook", "currentframe",
+    "__traceback__", "tb_frame", "f_back", "f_locals", "f_globals", "f_builtins", "gi_frame", "cr_frame", "ag_frame",
+    "__build_class__", "_current_frames", "exc_info",
 }  # fmt: skip
 
 # The numbers of the Hard subset (bigcode/bigcodebench-hard, v0.1.4; Apache-2.0).

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fgit_cli.commands.diff import HTML_HELP, CompareOptions
+from fgit_cli.core.align import UNALIGNED
 from fgit_cli.core.masks import Granularity
-from fgit_cli.errors import UsageError
+from fgit_cli.errors import AnswerIsNo, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.diff import read_pair
@@ -106,9 +107,16 @@ def run(options: Options) -> None:
     def prepare(record: Record) -> RecordJob:
         return read_job(read_pair(record, options.overrides, options.keep_unpaired), settings, options.given)
 
-    run_filter("mask", options, prepare, whole)
+    tally = run_filter("mask", options, prepare, whole)
     if page:
         page.write()
+    from fgit_cli.engines.tokenizing.prompter import CONTROL
+
+    if tally.rejects and set(tally.rejects) <= {UNALIGNED, CONTROL} and not tally.written:
+        raise AnswerIsNo(
+            f"the tokenizer {tokenizer.name} spells no record: {tally.rejects.most_common(1)[0][0]}; one that drops or "
+            "changes characters cannot spell code; give the student's own"
+        )
 
 
 def _printer() -> Callable[[dict[str, Any]], None]:
