@@ -34,11 +34,13 @@ def run(options: Options) -> None:
     """Check, prepare, train; in this process, or in ranks that it starts and waits for."""
     if not all(map(find_spec, ("torch", "transformers", "accelerate"))):
         raise MissingExtra("training", "train")
-    from fgit_cli.training import machines
+    from fgit_cli.training import libraries, machines, runlog
     from fgit_cli.training.estimate import asked_for
 
+    libraries.hush()
     _check_trackers(options)
     asked_for(options.token_budget)
+    machines.forget_leftovers(runlog.say)
     stops = options.dry_run or options.fault_share
     if machines.launched() and not stops:
         _run_as_rank(options)
@@ -47,7 +49,7 @@ def run(options: Options) -> None:
     if not stops and _finished(options):
         return
     with _job_folder(options) as job:
-        _prepare(options, job)
+        _prepare(options, plan.device, job)
         if options.dry_run:
             _show_estimate(options, plan, job)
         elif options.fault_share:
@@ -92,10 +94,11 @@ def _run_as_rank(options: Options) -> None:
         return
     job = _job_path(options)
     with rank.own_stdout() as records:
-        accelerator = machines.start(options, machines.plan(options))
+        plan = machines.plan(options)
+        accelerator = machines.start(options, plan)
         if accelerator.is_local_main_process:
             job.mkdir(parents=True, exist_ok=True)
-            _prepare(options, job)
+            _prepare(options, plan.device, job)
         accelerator.wait_for_everyone()
         train(options, accelerator, job, records)
         accelerator.wait_for_everyone()
@@ -161,11 +164,11 @@ def _as_finished(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
         return None, "run.json cannot be read"
 
 
-def _prepare(options: Options, job: Path) -> None:
+def _prepare(options: Options, device: str, job: Path) -> None:
     """Read and check everything that can be known before the first step."""
     from fgit_cli.engines.tokenizing import tokenizers
     from fgit_cli.engines.tokenizing.chat_form import trained_template
-    from fgit_cli.training import checks, data, model, runlog
+    from fgit_cli.training import blueprint, checks, data, model, runlog
     from fgit_cli.training.saving import CHAT_TEMPLATE
 
     bad = 0
@@ -188,9 +191,14 @@ def _prepare(options: Options, job: Path) -> None:
     config = model.load_config(name, options)
     vocabulary = config.get_text_config().vocab_size
     tokenizer = tokenizers.load(name)
+    laid_out = blueprint.lay_out(config, name, options)
+    blueprint.check_attention(laid_out, options, device)
+    table = blueprint.positions(laid_out)
+    blueprint.check_adapters(laid_out, options)
     for checked, place in stores:
         checks.check_tokenizer(checked, tokenizer.sha256, name, place)
         checks.check_vocabulary(checked, vocabulary, name, place)
+        checks.check_positions(checked, table, objective, name)
     template = trained_template(tokenizer, store.about["tokenizer"] or {}, options.template)
     if template:
         (job / CHAT_TEMPLATE).write_text(template, encoding="utf-8")

@@ -4,7 +4,9 @@ from typing import Any
 
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.training.data import PairStore
+from fgit_cli.training.layout import row_sizes
 from fgit_cli.training.objective import Objective
+from fgit_cli.training.pairs import Example
 
 
 def check_objective(store: PairStore, objective: Objective, where: str) -> None:
@@ -41,6 +43,19 @@ def check_vocabulary(store: PairStore, vocabulary: int, model: str, where: str) 
         raise InputError(
             f"token id {largest} is beyond the vocabulary of {model} ({vocabulary} tokens); mask with its tokenizer",
             where,
+        )
+
+
+def check_positions(store: PairStore, positions: int | None, objective: Objective, model: str) -> None:
+    """Refuse pairs that feed more tokens than the model has a table of positions for. Raises UsageError."""
+    if positions is None or store.longest - 1 <= positions:
+        return
+    fed = [max(row_sizes(objective, Example(store[number]), "plain")) for number in range(len(store))]
+    beyond = sum(n > positions for n in fed)
+    if beyond:
+        raise UsageError(
+            f"--model {model} has {positions} positions, and {beyond} of {len(store)} pairs need up to {max(fed)}; run "
+            f"`fgit mask --max-length {positions}`"
         )
 
 

@@ -108,13 +108,13 @@ class Shape:
     vocabulary: int
 
     @classmethod
-    def of(cls, config: Any, lora_rank: int) -> "Shape":
+    def of(cls, config: Any, lora_rank: int, trust_remote_code: bool = False) -> "Shape":
         """From a transformers configuration; the model is laid out without memory for its weights."""
         import torch
         from transformers import AutoModelForCausalLM
 
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config)
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
         head = model.get_output_embeddings()
         linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
         adapters = sum(lora_rank * (m.in_features + m.out_features) for m in linear)
@@ -128,8 +128,8 @@ class Shape:
         head, embeddings = model.get_output_embeddings().weight, model.get_input_embeddings().weight
         sizes = {id(p): (_count(p), p.requires_grad) for p in model.parameters()}.values()
         parameters = sum(count for count, _ in sizes)
-        heads = text.num_attention_heads
-        size = getattr(text, "head_dim", None) or text.hidden_size // heads
+        heads = getattr(text, "num_attention_heads", None) or 0  # a state space model has none
+        size = (getattr(text, "head_dim", None) or text.hidden_size // heads) if heads else 0
         return cls(
             parameters=parameters,
             trained=sum(count for count, trained in sizes if trained),
@@ -228,7 +228,7 @@ def estimate(options: Options, plan: Plan, store: PairStore, config: Any) -> dic
     Without `--gpu` and without a GPU in this machine, what depends on one is null. Where `--kernels` is auto, those of
     liger-kernel are reckoned with.
     """
-    shape, tokens = Shape.of(config, options.lora_rank), Tokens.of(store, options)
+    shape, tokens = Shape.of(config, options.lora_rank, options.trust_remote_code), Tokens.of(store, options)
     steps = order.count_steps(len(store), options.global_batch_size, options.num_train_epochs, options.max_steps)
     walked = order.walk(len(store), options.global_batch_size, options.seed, 0, steps)
     epochs = sum(len(numbers) for _, numbers in walked) / len(store)

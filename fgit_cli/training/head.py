@@ -144,7 +144,8 @@ def replaced_head(model: Any, positions: Tensor, targets: Tensor) -> Iterator[No
 
     def forward(hidden: Tensor) -> Tensor:
         picked_out = hidden.flatten(0, 1).index_select(0, positions)
-        return log_probabilities(layer, own, picked_out, targets, inner.config.vocab_size)[None]
+        vocabulary = inner.config.get_text_config().vocab_size
+        return log_probabilities(layer, own, picked_out, targets, vocabulary)[None]
 
     layer.forward = forward
     try:

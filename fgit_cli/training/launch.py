@@ -27,8 +27,6 @@ WORKER = "fgit_cli.training.rank"
 FAILURES = {kind.exit_code: kind for kind in (AnswerIsNo, UsageError, InputError, EngineError)}
 PR_SET_PDEATHSIG = 1
 RECORDS = "FGIT_RECORDS"  # tells rank 0 where records go: to the file, or to the terminal where its live view is
-# DeepSpeed calls what torch is about to rename; accelerate's barrier names no device, and takes the rank's own.
-QUIET = "ignore::FutureWarning:torch.distributed.c10d_logger,ignore:barrier():UserWarning"
 
 
 def launch(options: Options, plan: Plan, job: Path) -> None:
@@ -105,7 +103,7 @@ def _start(line: list[str], environment: dict[str, str] | None = None) -> subpro
     environment = {
         **(environment or os.environ),
         "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONWARNINGS": QUIET,
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore"),
         RECORDS: "stderr" if terminal else "file",
     }
     stdout = sys.stderr.fileno()

@@ -8,13 +8,20 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from fgit_cli.errors import EngineError, UsageError
 from fgit_cli.options import CONFIGS
+from fgit_cli.training import libraries, rendezvous
 from fgit_cli.training.options import Options
+from fgit_cli.training.runlog import say
+
+LAST_STEP = 0xFFFFFFF0  # Slurm's numbers from here on are no steps of srun, but the batch script and the like
+PATIENCE = timedelta(hours=1)  # of ranks for another, which merges adapters or writes a model meanwhile
 
 
 @dataclass(frozen=True)
@@ -37,25 +44,55 @@ class Plan:
         return self.ranks == 1 and self.device == "cpu" and not self.deepspeed
 
 
+RANK_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # torchrun sets them all
+
+
 def launched() -> bool:
-    """Whether this process is a rank that torchrun, accelerate or Slurm started."""
-    env = os.environ
-    by_slurm = "SLURM_PROCID" in env and int(env.get("SLURM_NTASKS", "1")) > 1
-    return by_slurm or ("LOCAL_RANK" in env and "WORLD_SIZE" in env)
+    """Whether this process is a rank that torchrun, accelerate or srun started."""
+    return all(name in os.environ for name in RANK_VARIABLES) or srun_tasks() > 1
+
+
+def srun_tasks() -> int:
+    """How many tasks srun started together with this process; 1 where it did not start it.
+
+    The body of a batch script has SLURM_PROCID and SLURM_NTASKS too, but is alone: it belongs to no numbered step.
+    """
+    step = os.environ.get("SLURM_STEP_ID", os.environ.get("SLURM_STEPID", ""))
+    if "SLURM_PROCID" not in os.environ or not step.isdigit() or int(step) >= LAST_STEP:
+        return 1
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS") or os.environ.get("SLURM_NTASKS") or 1)
+
+
+def forget_leftovers(say: Callable[[str], None]) -> None:
+    """Take out variables of ranks that do not make this process one, as a notebook leaves them; and say so.
+
+    Also says where a batch script asks for tasks that nobody started.
+    """
+    found = [name for name in RANK_VARIABLES if name in os.environ]
+    ranks = [name for name in found if not name.startswith("MASTER")]
+    if ranks and len(found) < len(RANK_VARIABLES) and srun_tasks() == 1:
+        lacking = ", ".join(name for name in RANK_VARIABLES if name not in found)
+        say(f"{', '.join(ranks)} without {lacking}: left over from another program, and not heeded")
+        for name in (*ranks, "LOCAL_WORLD_SIZE"):
+            os.environ.pop(name, None)
+    tasks = os.environ.get("SLURM_NTASKS", "1")
+    if tasks.isdigit() and int(tasks) > 1 and srun_tasks() == 1 and not launched() and "SLURM_PROCID" in os.environ:
+        say(f"Slurm has {tasks} tasks, but this process is the batch script's own: it runs alone; srun starts them all")
 
 
 def adopt_slurm() -> None:
     """Give a rank that srun started the variables that torch reads; the others have them. Raises UsageError."""
     env = os.environ
-    if "LOCAL_RANK" in env:
+    if all(name in env for name in RANK_VARIABLES):
         return
     for name in ("MASTER_ADDR", "MASTER_PORT"):
         if name not in env:
-            raise UsageError(f"started by Slurm without {name}; export it in the batch script before srun")
-    env["RANK"], env["WORLD_SIZE"], env["LOCAL_RANK"] = (
-        env["SLURM_PROCID"], env["SLURM_NTASKS"], env["SLURM_LOCALID"],
-    )  # fmt: skip
-    env["LOCAL_WORLD_SIZE"] = env.get("SLURM_NTASKS_PER_NODE", env["SLURM_NTASKS"])
+            raise UsageError(
+                f"started by srun without {name}; in the batch script, before srun: export MASTER_ADDR=$(scontrol show "
+                'hostnames "$SLURM_JOB_NODELIST" | head -n1) MASTER_PORT=29500'
+            )
+    env["RANK"], env["WORLD_SIZE"], env["LOCAL_RANK"] = env["SLURM_PROCID"], str(srun_tasks()), env["SLURM_LOCALID"]
+    env["LOCAL_WORLD_SIZE"] = env.get("SLURM_NTASKS_PER_NODE", str(srun_tasks()))
 
 
 def gpus() -> int:
@@ -71,7 +108,7 @@ def plan(options: Options) -> Plan:
         here = options.num_processes or max(here, 1)  # reckon with GPUs that are elsewhere
     device = "cuda" if here else "cpu"
     if launched():
-        ranks = int(os.environ.get("WORLD_SIZE") or os.environ["SLURM_NTASKS"])
+        ranks = int(os.environ.get("WORLD_SIZE") or srun_tasks())
         return Plan(ranks, 0, device, _deepspeed(options, device))
     if options.accelerate_config:
         ranks, machines = _planned_by(options.accelerate_config)
@@ -82,6 +119,8 @@ def plan(options: Options) -> Plan:
         raise UsageError("--num-machines needs --main-process-ip, the address of machine 0")
     if options.machine_rank >= options.num_machines:
         raise UsageError(f"--machine-rank {options.machine_rank} is not below --num-machines {options.num_machines}")
+    if options.main_process_port and options.machine_rank == 0 and not options.dry_run:
+        rendezvous.check_port(options.main_process_port)
     local = options.num_processes or max(here, 1)
     return Plan(local * options.num_machines, local, device, _deepspeed(options, device))
 
@@ -172,10 +211,14 @@ def start(options: Options, plan: Plan) -> Any:
 
     # A language model's buffers are constants; to send them round before each forward would be a collective in it.
     handlers: list[Any] = [DistributedDataParallelKwargs(broadcast_buffers=False)]
-    if plan.device == "cpu" and plan.ranks > 1:
-        handlers.append(InitProcessGroupKwargs(backend="gloo"))
+    if plan.ranks > 1:
+        if rendezvous.needed() and plan.ranks > plan.local_ranks:  # one machine's ranks were started together
+            rendezvous.meet(say)
+        backend = "gloo" if plan.device == "cpu" else "nccl"
+        handlers.append(InitProcessGroupKwargs(backend=backend, timeout=PATIENCE))
     plugin = None
     if plan.deepspeed:
+        libraries.hush()  # DeepSpeed sets its own level where it is imported
         plugin = DeepSpeedPlugin(hf_ds_config=json.loads(json.dumps(plan.deepspeed)))
     under_deepspeed = bool(plugin) or os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
     if under_deepspeed and plan.device == "cpu":

@@ -8,6 +8,7 @@ from typing import Any
 
 from fgit_cli import hub
 from fgit_cli.errors import UsageError
+from fgit_cli.training import blueprint
 from fgit_cli.training.options import Options
 
 
@@ -32,13 +33,16 @@ def load_config(name: str, options: Options) -> Any:
 
     if Path(name).is_file():
         raise UsageError(f"--model {name} is a file; give the folder that holds the model")
+    blueprint.check_folder(name)
     with explained(name):
-        return AutoConfig.from_pretrained(
+        config = AutoConfig.from_pretrained(
             name,
             revision=options.revision,
             trust_remote_code=options.trust_remote_code,
             local_files_only=hub.cached_only(name, options.revision),
         )
+    blueprint.check_config(config, name)
+    return config
 
 
 def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Source]:
@@ -59,8 +63,9 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
     if accelerator.mixed_precision == "bf16" and accelerator.state.deepspeed_plugin:
         dtype = torch.bfloat16
     with explained(name):
-        model = AutoModelForCausalLM.from_pretrained(
+        model, loading = AutoModelForCausalLM.from_pretrained(
             name,
+            output_loading_info=True,
             config=config,
             revision=options.revision,
             trust_remote_code=options.trust_remote_code,
@@ -68,6 +73,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
             dtype=dtype,
             use_safetensors=True,
         )
+    _check_complete(name, loading)
     source = Source(name, getattr(model.config, "_commit_hash", None), stored)
     model.config.use_cache = False
     if options.gradient_checkpointing:
@@ -75,14 +81,15 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
         if options.lora_rank:
             model.enable_input_require_grads()
     if options.lora_rank:
-        model = _with_adapters(model, options)
+        model = with_adapters(model, options)
     if not (accelerator.state.deepspeed_plugin and accelerator.state.deepspeed_plugin.zero_stage == 3):
         model.to(accelerator.device)  # here, because the layout's attention is chosen by it
     model.train()
     return model, source
 
 
-def _with_adapters(model: Any, options: Options) -> Any:
+def with_adapters(model: Any, options: Options) -> Any:
+    """The model with new adapters. Raises UsageError for modules that it does not have."""
     from peft import LoraConfig, get_peft_model
 
     adapters = LoraConfig(
@@ -94,8 +101,9 @@ def _with_adapters(model: Any, options: Options) -> Any:
     )
     try:
         return get_peft_model(model, adapters)
-    except ValueError as error:
-        raise UsageError(f"--lora-target-modules {' '.join(options.lora_target_modules)}: {error}") from None
+    except (ValueError, TypeError) as error:
+        modules, what = " ".join(options.lora_target_modules) or "(all linear layers)", " ".join(str(error).split())
+        raise UsageError(f"--lora-target-modules {modules}: {what[:200]}") from None
 
 
 def stored_dtype(name: str, config: Any) -> Any:
@@ -139,6 +147,16 @@ def make_optimizer(model: Any, options: Options, fused: bool = False) -> Any:
     )
 
 
+def _check_complete(name: str, loading: dict[str, Any]) -> None:
+    """Refuse a model of which some weights were not in its files: they would be random. Raises UsageError."""
+    missing = sorted(loading.get("missing_keys") or ())
+    mismatched = sorted(str(m[0] if isinstance(m, tuple) else m) for m in loading.get("mismatched_keys") or ())
+    for what, keys in (("lack", missing), ("have in another shape", mismatched)):
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise UsageError(f"--model {name}: its files {what} the weight {keys[0]}{more}; is it whole?")
+
+
 class explained:
     """Turns what transformers raises for a name it cannot load into one line."""
 
@@ -152,4 +170,8 @@ class explained:
         told = isinstance(error, (OSError, ValueError)) and not getattr(error, "errno", None)
         if told or type(error).__name__ == "SafetensorError":
             what = " ".join(str(error).split())
+            if "trust_remote_code" in what:
+                what = "it comes with Python code of its own; --trust-remote-code runs that code"
+            elif "does not recognize this architecture" in what or "Unrecognized model" in what:
+                what = "transformers knows no model of its type (`model_type` of its config.json); a newer one may"
             raise UsageError(f"--model {self.name}: {what[:300]}") from None

@@ -20,8 +20,9 @@ def main(job: Path) -> int:
     die_with_parent()
     options = read_options(job)
     try:
-        from fgit_cli.training import loop, machines
+        from fgit_cli.training import libraries, loop, machines
 
+        libraries.hush()
         in_file = os.environ.get(RECORDS) == "file"
         records = open(job / "records", "ab", buffering=0) if in_file else sys.stderr.buffer
         plan = machines.Plan(**json.loads((job / "plan.json").read_text(encoding="utf-8")))

@@ -219,13 +219,19 @@ TOKENIZER_FILES = [
 
 
 def copy_tokenizer(name: str, options: Options, folder: Path) -> None:
-    """The tokenizer's files as they are: transformers, writing them anew, may change what they encode to."""
+    """The tokenizer's files as they are, and its code where it has some: transformers, writing them anew, may change
+    what they encode to."""
     source = Path(name)
     if not source.is_dir():
         from huggingface_hub import snapshot_download
 
-        source = Path(snapshot_download(name, revision=options.revision, allow_patterns=TOKENIZER_FILES))
-    for pattern in TOKENIZER_FILES:
+        wanted = [*TOKENIZER_FILES, "*.py"]
+        source = Path(snapshot_download(name, revision=options.revision, allow_patterns=wanted))
+    patterns = list(TOKENIZER_FILES)
+    config = source / "tokenizer_config.json"
+    if config.exists() and "auto_map" in json.loads(config.read_text(encoding="utf-8")):
+        patterns.append("*.py")
+    for pattern in patterns:
         for file in source.glob(pattern):
             shutil.copyfile(file, folder / file.name)
 

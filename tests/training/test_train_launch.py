@@ -2,14 +2,18 @@
 
 import errno
 import json
+import os
 import shlex
+import socket
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from fgit_cli.errors import EngineError, UsageError
-from fgit_cli.training import checkpoints, launch, machines, manifest, schedule
+from fgit_cli.errors import EngineError, FgitError, UsageError
+from fgit_cli.training import checkpoints, launch, machines, manifest, rendezvous, schedule
 from fgit_cli.training.estimate import Shape, Tokens, flops, memory
 from fgit_cli.training.failures import NotANumber, check_room, explained
 from fgit_cli.training.machines import Plan
@@ -83,25 +87,111 @@ def test_a_deepspeed_file_that_contradicts_fgit_is_refused(eight_gpus, tmp_path,
         machines.plan(Options(deepspeed=str(file)))
 
 
-def test_ranks_of_torchrun_and_slurm_are_recognised(monkeypatch):
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_NTASKS", "SLURM_PROCID", "MASTER_ADDR", "MASTER_PORT"):
+VARIABLES = (*machines.RANK_VARIABLES, "LOCAL_WORLD_SIZE")
+TORCHRUN = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+BATCH = {"SLURM_PROCID": "0", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0"}
+SRUN = {**BATCH, "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "4", "SLURM_NTASKS": "4"}
+MASTER = {"MASTER_ADDR": "node1", "MASTER_PORT": "29500"}
+STARTED = {  # by whom: the variables, whether it is a rank, and what is said
+    "torchrun": (TORCHRUN, True, None),
+    "nobody": ({}, False, None),
+    "a notebook before": ({"LOCAL_RANK": "0"}, False, "LOCAL_RANK without RANK"),
+    "a notebook, more of it": ({"LOCAL_RANK": "0", "RANK": "0", "WORLD_SIZE": "2"}, False, "MASTER_ADDR"),
+    "a notebook, with an address": ({"LOCAL_RANK": "0", "WORLD_SIZE": "2", **MASTER}, False, "without RANK"),
+    "srun": ({**SRUN, **MASTER}, True, None),
+    "sbatch": (BATCH, False, "srun"),
+    "sbatch with an address": ({**BATCH, **MASTER}, False, "srun"),
+    "sbatch, whose step has a number": ({**BATCH, **MASTER, "SLURM_STEP_ID": "4294967291"}, False, "srun"),
+    "srun of one task": ({**SRUN, "SLURM_STEP_NUM_TASKS": "1", "SLURM_NTASKS": "1"}, False, None),
+    "srun of one in a job of many": ({**SRUN, "SLURM_STEP_NUM_TASKS": "1"}, False, "srun"),
+}
+
+
+@pytest.mark.parametrize("by", STARTED)
+def test_who_started_this_process_is_recognised(monkeypatch, by):
+    variables, rank, word = STARTED[by]
+    for name in [n for n in os.environ if n.startswith("SLURM_")] + list(VARIABLES):
         monkeypatch.delenv(name, raising=False)
-    assert not machines.launched()
-    monkeypatch.setenv("SLURM_PROCID", "0")
-    monkeypatch.setenv("SLURM_NTASKS", "1")  # a batch script, or an interactive job: one task is no rank
-    assert not machines.launched()
-    monkeypatch.setenv("SLURM_NTASKS", "4")
-    monkeypatch.setenv("SLURM_LOCALID", "0")
-    assert machines.launched()
-    with pytest.raises(UsageError, match="MASTER_ADDR"):
-        machines.adopt_slurm()
-    monkeypatch.setenv("MASTER_ADDR", "node1")
-    monkeypatch.setenv("MASTER_PORT", "29500")
-    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+    for name in VARIABLES:  # so that what is taken out comes back
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said = []
+    machines.forget_leftovers(said.append)
+    assert machines.launched() == rank
+    assert [word in line for line in said] == ([True] if word else [])
+    if not rank:
+        assert "LOCAL_RANK" not in os.environ
+
+
+def test_a_task_of_srun_gets_the_variables_of_torch(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in {**SRUN, "SLURM_PROCID": "3"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="export MASTER_ADDR="):
+        machines.adopt_slurm()
+    for name, value in MASTER.items():
+        monkeypatch.setenv(name, value)
     machines.adopt_slurm()
+    assert (os.environ["RANK"], os.environ["WORLD_SIZE"]) == ("3", "4")
     assert machines.plan(Options()).ranks == 4
+
+
+def test_a_port_in_use_is_refused_before_anything_is_started():
+    with socket.create_server(("", 0)) as taken, pytest.raises(UsageError, match="--main-process-port"):
+        machines.plan(Options(main_process_port=taken.getsockname()[1]))
+
+
+@pytest.fixture
+def ranks(monkeypatch):
+    """Let ranks of given numbers meet at once, each in a thread; what each raised, and what was said."""
+
+    def meet(numbers, of, seconds):
+        port, raised, said = launch.free_port(), {}, []
+        monkeypatch.setattr(rendezvous, "SAID_AFTER", 0.3)
+
+        def one(number):
+            where = ("127.0.0.1", port)
+            try:
+                until = time.monotonic() + seconds
+                if number == 0:
+                    rendezvous._gather(where, of, until, said.append)
+                else:
+                    rendezvous._report(where, number, of, until, said.append)
+                raised[number] = None
+            except FgitError as error:
+                raised[number] = error
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in numbers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return raised, said
+
+    return meet
+
+
+def test_ranks_that_all_come_go_on(ranks):
+    raised, _ = ranks([3, 1, 0, 2], of=4, seconds=20)
+    assert raised == dict.fromkeys(range(4))
+
+
+def test_who_is_missing_is_said_and_the_wait_ends(ranks):
+    raised, said = ranks([0, 2], of=4, seconds=1.5)
+    assert "2 of 4 ranks (1, 3)" in str(raised[0])
+    assert "gave up waiting" in str(raised[2])
+    assert any("waiting for 2 of 4 ranks (1, 3)" in line for line in said)
+
+
+def test_a_rank_0_that_never_comes_is_named(ranks):
+    raised, said = ranks([1], of=2, seconds=1)
+    assert "MASTER_ADDR" in str(raised[1])
+    assert "refused" in str(raised[1])
+    assert said
 
 
 def test_options_travel_to_the_ranks_unchanged(tmp_path):
