@@ -77,9 +77,13 @@ def run(options: Options) -> None:
     page = PairPage(options.html, "mask", f"tokenizer {options.tokenizer}") if options.html else None
     workers = 1 if options.explain else options.workers or cores()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread a worker; the workers are the parallelism
-    from fgit_cli.engines.tokenizing import templates, tokenizers
+    from fgit_cli.engines.tokenizing import likeness, templates, tokenizers
 
     tokenizer = tokenizers.load(options.tokenizer)
+    if lost := likeness.not_spelled(tokenizer):
+        raise UsageError(
+            f"--tokenizer {options.tokenizer} cannot spell code: it loses {', '.join(lost)}; give a code model's"
+        )
     template = templates.load(options.template, tokenizer)
     settings = Settings(
         options.made, options.granularity, options.gaps, options.max_length, options.max_prompt, options.too_long

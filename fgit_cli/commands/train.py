@@ -15,6 +15,7 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,7 +167,7 @@ def _as_finished(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
 
 def _prepare(options: Options, device: str, job: Path) -> None:
     """Read and check everything that can be known before the first step."""
-    from fgit_cli.engines.tokenizing import tokenizers
+    from fgit_cli.engines.tokenizing import likeness, tokenizers
     from fgit_cli.engines.tokenizing.chat_form import trained_template
     from fgit_cli.training import blueprint, checks, data, model, runlog
     from fgit_cli.training.saving import CHAT_TEMPLATE
@@ -196,8 +197,10 @@ def _prepare(options: Options, device: str, job: Path) -> None:
     table = blueprint.positions(laid_out)
     blueprint.check_adapters(laid_out, options)
     for checked, place in stores:
-        checks.check_tokenizer(checked, tokenizer.sha256, name, place)
         checks.check_vocabulary(checked, vocabulary, name, place)
+        same = checks.check_tokenizer(checked, tokenizer.sha256, name, place, partial(likeness.unlike, tokenizer))
+        if same and not options.quiet:
+            runlog.say(same)
         checks.check_positions(checked, table, objective, name)
     template = trained_template(tokenizer, store.about["tokenizer"] or {}, options.template)
     if template:

@@ -1,5 +1,6 @@
 """What can be known to be wrong before the first step: refused here, by name, not after an hour."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fgit_cli.errors import InputError, UsageError
@@ -59,15 +60,26 @@ def check_positions(store: PairStore, positions: int | None, objective: Objectiv
         )
 
 
-def check_tokenizer(store: PairStore, sha256: str, model: str, where: str) -> None:
-    """Refuse pairs made with another tokenizer than the model's. Raises InputError."""
+Unlike = Callable[[dict[str, Any], list[list[int]]], str | None]
+
+
+def check_tokenizer(store: PairStore, sha256: str, model: str, where: str, unlike: Unlike | None = None) -> str | None:
+    """Refuse pairs made with another tokenizer than the model's. Raises InputError.
+
+    Where the files differ, `unlike` says how the two differ in what they do, from what the records say and from the
+    ids of the first responses; without it they are taken to differ. Returns what to tell the user where they do not.
+    """
     made = store.about["tokenizer"]
-    if made and made.get("sha256") not in (None, sha256):
+    if not made or made.get("sha256") in (None, sha256):
+        return None
+    first = [store[number].correct_ids.tolist() for number in range(min(len(store), 100))]
+    if why := unlike(made, first) if unlike else "another file":
         raise InputError(
-            f"the pairs were made with the tokenizer of {made.get('name')}, which is not that of {model}; run "
+            f"the pairs were made with the tokenizer of {made.get('name')}, which is not that of {model} ({why}); run "
             f"`fgit mask --tokenizer {model}`",
             where,
         )
+    return f"the file of {model}'s tokenizer is not the one that the pairs were made with, but it does the same"
 
 
 def model_name(given: str | None, tokenizer: dict[str, Any] | None) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 
 
 def count_steps(pairs: int, global_batch_size: int, epochs: float, max_steps: int) -> int:
-    """The steps of a run. The last step of an epoch may be smaller; `max_steps` below 0 is no limit."""
-    steps = max(1, math.ceil(epochs * math.ceil(pairs / global_batch_size)))
+    """The steps of a run, none for 0 epochs. The last of an epoch may be smaller; `max_steps` below 0 is no limit."""
+    steps = math.ceil(epochs * math.ceil(pairs / global_batch_size))
     return steps if max_steps < 0 else max_steps
 
 

@@ -255,3 +255,32 @@ def test_a_dry_run_reckons_and_writes_nothing(train, tmp_path):
     (one,), (many,) = (train(dry_run=True, global_batch_size=n) for n in (1, 1000))
     assert one["tokens"] == many["tokens"]  # an epoch is an epoch, also where its last step is a small one
     assert not (tmp_path / "fgit-out").exists()
+
+
+def test_no_epochs_are_no_steps(train, model, tmp_path):
+    """The model is written as it was, in the folder where a trained one would be."""
+    assert train(num_train_epochs=0.0) == []
+    assert same(weights(tmp_path / "fgit-out"), weights(model[0]))
+    assert json.loads((tmp_path / "fgit-out" / "run.json").read_text())["result"]["steps"] == 0
+
+
+def test_a_tokenizer_that_was_saved_anew_is_the_same_one(train, model, tmp_path, monkeypatch):
+    folder, sha256 = model
+    rows = records(8, folder, sha256)
+    for row in rows:  # texts, not any bytes
+        row |= {name: [i % 90 for i in row[name]] for name in ("correct_ids", "incorrect_ids")}
+        row["incorrect_ids"][0] = 91
+    write_pairs(tmp_path / "t.jsonl", rows)
+    copy = tmp_path / "anew"
+    shutil.copytree(folder, copy)
+    state = json.loads((copy / "tokenizer.json").read_text())
+    state["added_tokens"][0] |= {"rstrip": True}
+    (copy / "tokenizer.json").write_text(json.dumps(state))
+    said = []
+    monkeypatch.setattr("fgit_cli.training.runlog.say", said.append)
+    assert len(train(["t.jsonl"], model=str(copy), quiet=False)) == 1
+    assert any("it does the same" in line for line in said)
+    state["model"]["vocab"]["A"], state["model"]["vocab"]["B"] = (state["model"]["vocab"][c] for c in "BA")
+    (copy / "tokenizer.json").write_text(json.dumps(state))
+    with pytest.raises(InputError, match="other vocabulary"):
+        train(["t.jsonl"], model=str(copy), output_dir="other")
