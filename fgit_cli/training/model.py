@@ -63,7 +63,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
     if accelerator.mixed_precision == "bf16" and accelerator.state.deepspeed_plugin:
         dtype = torch.bfloat16
     with explained(name):
-        model, loading = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             name,
             output_loading_info=True,
             config=config,
@@ -73,6 +73,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
             dtype=dtype,
             use_safetensors=True,
         )
+    model, loading = loaded
     _check_complete(name, loading)
     source = Source(name, getattr(model.config, "_commit_hash", None), stored)
     model.config.use_cache = False
