@@ -195,7 +195,8 @@ def _prepare(options: Options, device: str, job: Path) -> None:
     laid_out = blueprint.lay_out(config, name, options)
     blueprint.check_attention(laid_out, options, device)
     table = blueprint.positions(laid_out)
-    blueprint.check_adapters(laid_out, options)
+    if options.lora_rank:
+        model.with_adapters(laid_out, options)  # refuses modules that it does not have
     for checked, place in stores:
         checks.check_vocabulary(checked, vocabulary, name, place)
         same = checks.check_tokenizer(checked, tokenizer.sha256, name, place, partial(likeness.unlike, tokenizer))

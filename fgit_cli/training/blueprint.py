@@ -1,5 +1,5 @@
 """The model laid out without memory for its weights, and what that shows before a run begins: whether it can be trained
-here, with this attention, these adapters and rows of this length.
+here, with this attention and rows of this length.
 
 A dry run looks at the same. What a folder holds is read before that, because transformers' words for it are long.
 """
@@ -81,14 +81,6 @@ def check_attention(model: Any, options: Options, device: str) -> None:
         has = f"it runs with {before}" if before else "leave the option out"
         raise UsageError(f"--attention {name}: {kind} has no such attention in transformers; {has}") from None
     model.set_attn_implementation(before)
-
-
-def check_adapters(model: Any, options: Options) -> None:
-    """Refuse `--lora-target-modules` that the model does not have. Raises UsageError."""
-    from fgit_cli.training.model import with_adapters
-
-    if options.lora_rank:
-        with_adapters(model, options)
 
 
 def positions(model: Any) -> int | None:
