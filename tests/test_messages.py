@@ -31,7 +31,6 @@ def test_a_reader_of_stderr_that_went_away_is_no_error(monkeypatch):
 
     monkeypatch.setattr("sys.stderr", Gone())
     messages.say("mask", "x")
-    messages.progress("mask", "1 out", terminal=True)
 
 
 def test_a_flag_is_spelled_as_it_is_typed():
