@@ -46,8 +46,11 @@ def fgit(tmp_path, monkeypatch, capsys):
     return run
 
 
-def bench(tmp_path):
+def bench(tmp_path, command):
     task = {"task_id": "t", "prompt": "", "entry_point": "f", "tests": "assert f(1) == 2", "canonical_solution": CODE}
+    if command == "decontaminate":  # a problem that no record overlaps with
+        task |= {"prompt": "Reverse the words.", "entry_point": "g", "tests": "assert g('a b') == 'b a'",
+                 "canonical_solution": "def g(t):\n    return ' '.join(t.split()[::-1])\n"}  # fmt: skip
     path = tmp_path / "bench.jsonl"
     path.write_text(json.dumps(task) + "\n")
     return str(path)
@@ -103,7 +106,7 @@ def plant(monkeypatch, where, error=None):
 @pytest.mark.parametrize("name", STAGES)
 def test_the_run_goes_on_and_asks_for_a_report(fgit, tmp_path, monkeypatch, name):
     command, words, where, make = STAGES[name]
-    words = [bench(tmp_path) if w == "BENCH" else w for w in words]
+    words = [bench(tmp_path, command) if w == "BENCH" else w for w in words]
     records = [make(n, n == 1) for n in range(4)]
     plant(monkeypatch, where)
     ran = fgit(command, records, *words)
