@@ -35,8 +35,8 @@ class CodeBlock:
         matcher = difflib.SequenceMatcher(None, mine, theirs, autojunk=False)
         for start, at, size in matcher.get_matching_blocks():
             leads[at : at + size] = (*self.leads, "")[start : start + size]
-        if not theirs[-1]:
-            leads[-1] = ""  # behind the last line end stands no line
+        if not theirs[-1]:  # behind the last line end stands no line, but what an open fence has there
+            leads[-1] = self.leads[-1] if len(self.leads) == len(mine) and not mine[-1] else ""
         return "\n".join(lead + line for lead, line in zip(leads, theirs, strict=True))
 
 

@@ -1,7 +1,7 @@
 """Fenced code as models write it: found wherever it stands, put back to the byte, never mixed up with prose."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fgit_cli.core import fences, variants
@@ -36,6 +36,7 @@ def test_blocks_and_prose_together_are_the_text(text):
 
 
 @given(TEXTS)
+@example("```python\n   y = 3\n  ")  # an open fence
 def test_a_responses_own_code_put_back_is_the_response(text):
     for block in variants.code_blocks(text):
         assert variants.spliced(text, block, block.code) == text
