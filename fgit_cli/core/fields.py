@@ -30,7 +30,8 @@ INCORRECT = ("incorrect", "rejected", "buggy_solution")
 TESTS = ("tests", "test", "test_list", "unit_tests", "test_cases")
 COMPLETED = ("canonical_solution", "buggy_solution")  # with `prompt`, the code is their concatenation
 SYSTEM = ("system", "system_prompt")
-KNOWN = frozenset({*INSTRUCTION, *RESPONSE, *INCORRECT, *TESTS, *SYSTEM, "id", "entry_point", "tools", "history"})
+NAMES = ("id", "task_id", "name", "language", "source", "entry_point")  # fields whose texts are no instruction
+KNOWN = frozenset({*INSTRUCTION, *RESPONSE, *INCORRECT, *TESTS, *SYSTEM, *NAMES, "tools", "history"})
 TOOLS_UNSENT = "field `tools` is not sent to the model"
 _MISSING = ("nan", "NaN", "None", "null", "<NA>")  # how a missing value is written by programs that turned it into text
 
