@@ -43,7 +43,7 @@ def _draw_shares(figure: Any) -> None:
     look, axes = figure.fgit, figure.subplots()
     for number, (name, curve) in enumerate(share_curve().items()):
         xs, ys = zip(*curve, strict=True)
-        axes.plot(xs, ys, "o-", color=look.series(number // 2), linestyle="-" if number % 2 else "--", label=name)
+        axes.plot(xs, ys, marker="o", color=look.series(number // 2), linestyle="-" if number % 2 else "--", label=name)
     axes.axhline(0, color=look.muted, linewidth=0.8)
     axes.set_xscale("log")
     axes.set_xlabel("s, the marked tokens' share of SFT's squared gradient")
