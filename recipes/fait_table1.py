@@ -2,7 +2,7 @@
 
 The closed and other open models of the table are not tuned: see --against.
 
-Training: 2.9 h on 8 x a800-80gb; models: 81 GB.
+Training: 2.1 h on 8 x a800-80gb; models: 81 GB.
 """
 
 from recipes.papers import BASE, EVOL_ONE, FAIT, FGIT_BENCHES, MAGICODER_S_CL, MAGICODER_S_DS, SEMCODER_S, SFT

@@ -1,6 +1,6 @@
 """FAIT, Table 2: line, token and both granularities.
 
-Training: 3.1 h on 8 x a800-80gb; models: 81 GB.
+Training: 2.2 h on 8 x a800-80gb; models: 81 GB.
 """
 
 from recipes.papers import BASE, EVOL_ONE, FAIT, FGIT_BENCHES, LINE, MAGICODER_S_DS, SEMCODER_S, TOKEN

@@ -1,6 +1,6 @@
 """FAIT, Table 3: other models with the data that they were made with.
 
-Training: 1.5 h on 8 x a800-80gb; models: 54 GB.
+Training: 1.1 h on 8 x a800-80gb; models: 54 GB.
 """
 
 from recipes.papers import BASE, FAIT, FGIT_BENCHES, MAGICODER_DS, OSS_ONE, PYX_ONE, SEMCODER, SFT

@@ -1,6 +1,6 @@
 """FAIT, Table 4: models whose own instruction data is closed.
 
-Training: 1.9 h on 8 x a800-80gb; models: 54 GB.
+Training: 1.4 h on 8 x a800-80gb; models: 54 GB.
 """
 
 from recipes.papers import BASE, CODELLAMA_INSTRUCT, DEEPSEEK_INSTRUCT, EVOL_ONE, FAIT, FGIT_BENCHES, SFT

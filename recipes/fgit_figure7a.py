@@ -2,7 +2,7 @@
 
 The figure's values are not in the paper's text; `fgit report --plots` draws ours.
 
-Training: 3.1 h on 8 x a800-80gb; models: 81 GB.
+Training: 2.2 h on 8 x a800-80gb; models: 81 GB.
 """
 
 from recipes.papers import ALPHA, EVOL, SEMCODER_S, SFT

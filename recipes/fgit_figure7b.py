@@ -2,7 +2,7 @@
 
 Which numbers of epochs the figure has is not in the paper's text; 1 to 5 are our choice.
 
-Training: 5.8 h on 8 x a800-80gb; models: 54 GB.
+Training: 4.1 h on 8 x a800-80gb; models: 54 GB.
 """
 
 from recipes.papers import EVOL, SEMCODER_S

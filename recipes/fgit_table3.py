@@ -1,6 +1,6 @@
 """FGit, Table III: other models with the data that they were made with.
 
-Training: 1.5 h on 8 x a800-80gb; models: 54 GB.
+Training: 1.1 h on 8 x a800-80gb; models: 54 GB.
 """
 
 from recipes.papers import BASE, FGIT, FGIT_BENCHES, MAGICODER_DS, OSS, PYX, SEMCODER, SFT

@@ -1,6 +1,6 @@
 """FGit, Table V: FGit beside DPO on the same pairs.
 
-Training: 3.7 h on 8 x a800-80gb; models: 81 GB.
+Training: 2.6 h on 8 x a800-80gb; models: 81 GB.
 """
 
 from recipes.papers import BASE, DPO, EVOL, FGIT, FGIT_BENCHES, MAGICODER_S_CL, MAGICODER_S_DS, SEMCODER_S

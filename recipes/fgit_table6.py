@@ -1,6 +1,6 @@
 """FGit, Table VI: variants by the teacher beside variants by mutation rules.
 
-Training: 1.0 h on 8 x a800-80gb; models: 27 GB.
+Training: 0.7 h on 8 x a800-80gb; models: 27 GB.
 """
 
 from recipes.papers import BASE, EVOL, FGIT, FGIT_BENCHES, RULES, SEMCODER_S

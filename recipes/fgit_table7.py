@@ -1,6 +1,6 @@
 """FGit, Table VII: standard SFT on data that the model has or has not seen.
 
-Training: 2.3 h on 8 x a800-80gb; models: 81 GB.
+Training: 1.6 h on 8 x a800-80gb; models: 81 GB.
 """
 
 from recipes.papers import BASE, EVOL, FGIT_BENCHES, MAGICODER_DS, OSS, PYX, SEMCODER

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgit_cli import app
-from fgit_cli.training.estimate import GPUS, UTILISATION, Shape, Tokens, flops
+from fgit_cli.training.estimate import GPUS, Shape, Tokens, flops, utilisation
 
 ROOT = Path(__file__).parent.parent
 MINI = ROOT / "fgit_cli" / "benches" / "mini" / "student"
@@ -182,7 +182,8 @@ def cost(student: Student, data: Data, flags: str) -> tuple[float, float]:
         row *= 4 / 3  # the frozen reference's forward pass
     read = RESPONSE + (0 if objective == "sft" else RESPONSE)
     tokens = Tokens(int(row * pairs), int((PROMPT + RESPONSE) * pairs), read * pairs, int(row * row * pairs))
-    hours = epochs * flops(student.shape, tokens, False) / (COUNT * GPUS[GPU].peak * UTILISATION) / 3600
+    speed = COUNT * GPUS[GPU].peak * utilisation(student.shape.width, liger=True)
+    hours = epochs * flops(student.shape, tokens, False) / speed / 3600
     return hours, 2 * student.shape.parameters / 1e9
 
 

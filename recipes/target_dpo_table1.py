@@ -2,7 +2,7 @@
 
 LiveCodeBench is evaluated from a file (`fgit eval --bench livecodebench --data FILE`), not here.
 
-Training: 24.4 h on 8 x a800-80gb; models: 302 GB.
+Training: 17.5 h on 8 x a800-80gb; models: 302 GB.
 """
 
 from recipes.papers import (

@@ -3,7 +3,7 @@
 Needs LiveCodeBench's release v5 as data/livecodebench.jsonl in the work folder; the report has the whole: the
 difficulty of a task stands in that file.
 
-Training: 3.9 h on 8 x a800-80gb; models: 59 GB.
+Training: 2.8 h on 8 x a800-80gb; models: 59 GB.
 """
 
 from recipes.papers import CODEFLOW, CODEQWEN_CHAT, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_RPO

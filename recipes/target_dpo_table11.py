@@ -1,6 +1,6 @@
 """Target-DPO, Table 11: BigCodeBench by split, SFT beside Target-RPO.
 
-Training: 3.9 h on 8 x a800-80gb; models: 59 GB.
+Training: 2.8 h on 8 x a800-80gb; models: 59 GB.
 """
 
 from recipes.papers import (

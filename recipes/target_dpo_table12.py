@@ -1,6 +1,6 @@
 """Target-DPO, Table 12: three base models.
 
-Training: 2.6 h on 8 x a800-80gb; models: 31 GB.
+Training: 1.8 h on 8 x a800-80gb; models: 31 GB.
 """
 
 from recipes.papers import CODEFLOW, DEEPSEEK_1B, DEEPSEEK_7B, FOCAL_MASK, FOCAL_TRAIN, REF, STARCODER2_7B, TARGET_DPO

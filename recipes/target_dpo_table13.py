@@ -1,6 +1,6 @@
 """Target-DPO, Table 13: by size of the model.
 
-Training: 6.9 h on 8 x a800-80gb; models: 84 GB.
+Training: 4.9 h on 8 x a800-80gb; models: 84 GB.
 """
 
 from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_1B, QWEN_7B, QWEN_32B, TARGET_RPO

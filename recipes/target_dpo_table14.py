@@ -1,6 +1,6 @@
 """Target-DPO, Table 14: the β of DPO.
 
-Training: 3.6 h on 8 x a800-80gb; models: 46 GB.
+Training: 2.6 h on 8 x a800-80gb; models: 46 GB.
 """
 
 from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B

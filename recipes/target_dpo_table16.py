@@ -1,6 +1,6 @@
 """Target-DPO, Table 16: more of the incorrect response, on Qwen2.5-Coder-7B.
 
-Training: 4.3 h on 8 x a800-80gb; models: 61 GB.
+Training: 3.1 h on 8 x a800-80gb; models: 61 GB.
 """
 
 from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, REF, TARGET_RPO

@@ -1,6 +1,6 @@
 """Target-DPO, Table 18: failures on BigCodeBench by type of error.
 
-Training: 2.4 h on 8 x a800-80gb; models: 30 GB.
+Training: 1.7 h on 8 x a800-80gb; models: 30 GB.
 """
 
 from recipes.papers import CODEFLOW, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, RPO, TARGET_RPO

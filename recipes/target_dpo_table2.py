@@ -1,6 +1,6 @@
 """Target-DPO, Table 2: beside SFT on the same data.
 
-Training: 2.0 h on 8 x a800-80gb; models: 30 GB.
+Training: 1.4 h on 8 x a800-80gb; models: 30 GB.
 """
 
 from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, TARGET_DPO

@@ -1,6 +1,6 @@
 """Target-DPO, Table 20: which failing version is the incorrect response.
 
-Training: 3.6 h on 8 x a800-80gb; models: 46 GB.
+Training: 2.6 h on 8 x a800-80gb; models: 46 GB.
 """
 
 from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow

@@ -1,6 +1,6 @@
 """Target-DPO, Table 21: DeepSeek-V3 as the teacher, 28,000 pairs.
 
-Training: 0.9 h on 8 x a800-80gb; models: 30 GB.
+Training: 0.7 h on 8 x a800-80gb; models: 30 GB.
 """
 
 from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_SFT, FOCAL_TRAIN, QWEN_7B, REF, TARGET_DPO, codeflow

@@ -1,6 +1,6 @@
 """Target-DPO, Table 3: more of the incorrect response: hybrid training and diff-augmentation.
 
-Training: 7.0 h on 8 x a800-80gb; models: 87 GB.
+Training: 5.0 h on 8 x a800-80gb; models: 87 GB.
 """
 
 from recipes.papers import CODEFLOW, CODEQWEN_CHAT, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, REF, TARGET_DPO, TARGET_RPO

@@ -1,6 +1,6 @@
 """Target-DPO, Table 4: SFT on the correct and on the incorrect responses.
 
-Training: 1.5 h on 8 x a800-80gb; models: 30 GB.
+Training: 1.1 h on 8 x a800-80gb; models: 30 GB.
 """
 
 from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B

@@ -1,6 +1,6 @@
 """Target-DPO, Table 7: pairs by debugging beside pairs by sampling, 10,000 each.
 
-Training: 0.4 h on 8 x a800-80gb; models: 30 GB.
+Training: 0.3 h on 8 x a800-80gb; models: 30 GB.
 """
 
 from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow

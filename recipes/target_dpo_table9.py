@@ -1,6 +1,6 @@
 """Target-DPO, Table 9: beside SFT, on two models.
 
-Training: 8.6 h on 8 x a800-80gb; models: 119 GB.
+Training: 6.2 h on 8 x a800-80gb; models: 119 GB.
 """
 
 from recipes.papers import (

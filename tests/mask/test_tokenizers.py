@@ -207,10 +207,10 @@ def test_real_pairs_have_the_same_ids(data, deepseek, qwen2):
         assert [b.ids for _, b in got] == tokenizer.encode_responses([a for _, a in pairs])
 
 
-def test_a_tokenizer_that_spells_no_record_is_said_and_no_success(fgit, tmp_path):
+def test_a_tokenizer_that_cannot_spell_code_is_refused(fgit, tmp_path):
     """T5's and CLIP's kind: line ends and letter case are lost, so that no token has its place in the text."""
     folder = save(tmp_path / "words", lowercasing(), eos_token="[EOS]")
     pair = '{"instruction": "Add.", "response": "X = 1\\\\nY = 2", "incorrect": "X = 1\\\\nY = 3"}\n'
     ran = fgit("mask", "--tokenizer", folder, stdin=pair * 3)
-    assert (ran.code, ran.out) == (1, "")
-    assert "words spells no record" in ran.err.splitlines()[-1]
+    assert (ran.code, ran.out) == (2, "")
+    assert "words cannot spell code: it loses" in ran.err.splitlines()[-1]
