@@ -1,0 +1,261 @@
+"""Keeps of each record's wrong variants the one nearest to the correct response, for `fgit select`.
+
+`select` is the stage generator. It takes the function that scores pairs of codes, and the executor where the records'
+tests are to be run.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fgit_cli.core import fences, fields
+from fgit_cli.core.equivalence import response_reason
+from fgit_cli.core.similarity import Candidate, changed_lines, edit_distance, edit_similarity, ranked
+from fgit_cli.core.textdiff import TooLong
+from fgit_cli.errors import InputError
+from fgit_cli.stages.bugs import Bug, bug_of, or_bug
+from fgit_cli.stages.by_tests import FORGEABLE, NoTest, RecordsTests
+from fgit_cli.stages.running import Tally
+
+if TYPE_CHECKING:
+    from fgit_cli.executor import Executor
+
+WINDOW_CHARACTERS = 2_000_000  # a window ends early above this, so that memory is bounded by more than a count
+
+TOO_MANY_CHARACTERS = "edit larger than --max-edit"
+TOO_MANY_LINES = "more changed lines than --max-diff-lines"
+TOO_MANY_OF_A_SIDE = "more changed lines on a side than --max-side-lines"
+TOO_FAR = "less similar than --min-similarity"
+NOTHING_USABLE = "no usable variant"
+NO_VARIANTS = "no variants"
+UNSEEN = "variants that the model cannot tell from the correct code"
+
+Scorer = Callable[[Sequence[tuple[str, str]]], list[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What decides the choice, beside the measure of similarity. A limit that is None does not hold."""
+
+    min_similarity: float | None = None
+    max_edit: int | None = None  # characters
+    max_diff_lines: int | None = None  # both sides together
+    max_side_lines: int | None = None
+    keep_variants: bool = False
+    limit: float = 10.0  # seconds for a run of code and tests
+    window: int = 1  # records scored together
+
+
+@dataclass
+class Choice:
+    """A record with the variants to choose from: their code, and how near each is or why it was left out."""
+
+    record: dict[str, Any]
+    correct: str
+    texts: list[str]
+    origins: list[Any]
+    paired: bool  # the record came with `incorrect`, not with `variants`
+    tests: str | None
+    refusal: str | None = None  # why the record as a whole cannot be used
+    code: str = ""  # the correct one
+    codes: list[str] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
+    similarities: dict[int, float] = field(default_factory=dict)
+    judged: dict[str, str] = field(default_factory=dict)  # what the origin of a variant that failed the tests records
+
+    def usable(self) -> list[int]:
+        """The places of the variants that were not left out."""
+        return [i for i in range(len(self.texts)) if i not in self.reasons]
+
+    def by_nearness(self) -> list[Candidate]:
+        """The usable variants, the one to be chosen first. Their similarities must be known."""
+        correct = fences.code(self.correct)
+        return ranked(Candidate(i, self.similarities[i], edit_distance(correct, self.codes[i])) for i in self.usable())
+
+    def why_none(self) -> str:
+        """The reason of a record that has no usable variant."""
+        if self.paired and self.reasons:
+            return self.reasons[0]
+        return NOTHING_USABLE if self.texts else NO_VARIANTS
+
+
+def read_choice(record: dict[str, Any], named: Mapping[str, str | None], with_tests: bool) -> Choice:
+    """The correct response and its variants, with the tests where they are to be run; `named` are the user's fields.
+
+    Raises InputError where the record has none of these.
+    """
+    fields.standardise(record, **named)
+    fields.identify(record)
+    correct = fields.response(record)
+    tests = fields.tests(record) if with_tests else None
+    variants = record.get("variants")
+    if variants is None:
+        incorrect = fields.incorrect(record)
+        if incorrect is None:
+            raise InputError("no `variants` and no incorrect response; run `fgit mutate` first, or --incorrect-field")
+        return Choice(record, correct, [incorrect], [record.get("origin", {"method": "given"})], True, tests)
+    if not isinstance(variants, list) or not all(
+        isinstance(v, dict) and isinstance(v.get("text"), str) for v in variants
+    ):
+        raise InputError("field `variants` is not a list of objects with a `text`")
+    texts, origins = [v["text"] for v in variants], [v.get("origin") for v in variants]
+    return Choice(record, correct, texts, origins, False, tests)
+
+
+def sift(choice: Choice, settings: Settings) -> None:
+    """Find each variant's code and give those that are no usable fault their reason."""
+    choice.code = fences.code(choice.correct)
+    choice.codes = [fences.code(text) for text in choice.texts]
+    for i, text in enumerate(choice.texts):
+        why = response_reason(choice.correct, text) or too_large(choice.code, choice.codes[i], settings)
+        if why is not None:
+            choice.reasons[i] = why
+
+
+def too_large(correct: str, variant: str, settings: Settings) -> str | None:
+    """The limit that the edit exceeds, if any."""
+    if settings.max_edit is not None and edit_distance(correct, variant) > settings.max_edit:
+        return TOO_MANY_CHARACTERS
+    if settings.max_diff_lines is not None or settings.max_side_lines is not None:
+        try:
+            lines = changed_lines(correct, variant)
+        except TooLong as error:
+            return str(error)
+        if settings.max_diff_lines is not None and sum(lines) > settings.max_diff_lines:
+            return TOO_MANY_LINES
+        if settings.max_side_lines is not None and max(lines) > settings.max_side_lines:
+            return TOO_MANY_OF_A_SIDE
+    return None
+
+
+def select(
+    choices: Iterable[Choice], tally: Tally, score: Scorer, settings: Settings, executor: "Executor | None" = None
+) -> Iterator[dict[str, Any]]:
+    """Each record with the nearest of its usable variants as `incorrect`; one without any is left out by reason.
+
+    The usable variants of a window of records are scored at once.
+    """
+    for window in windows(choices, settings.window):
+        window = score_all(window, tally, score, settings)
+        if executor:
+            untested = sum(choice.tests is None for choice in window)
+            if untested:
+                tally.count("records without tests, not run", untested)
+            results = list(executor.imap(or_bug(lambda choice: execute(choice, executor, settings)), window))
+        else:
+            results = [None] * len(window)
+        for choice, result in zip(window, results, strict=True):
+            if isinstance(result, Bug):
+                tally.bug(choice.record, result)
+                continue
+            if result:
+                tally.count(f"records not run: {result}")
+            with tally.each(choice.record):
+                chosen = choose(choice, tally, settings)
+                if chosen is not None:
+                    yield chosen
+
+
+def score_all(window: list[Choice], tally: Tally, score: Scorer, settings: Settings) -> list[Choice]:
+    """Sift the window's variants and score the usable ones in one call; the choices that met no bug.
+
+    Some models' tokenizers drop white space or letter case, and with it the fault: cosine 1, which is counted.
+    """
+    sifted = []
+    for choice in window:
+        with tally.each(choice.record):
+            sift(choice, settings)
+            sifted.append(choice)
+    places = [(choice, i) for choice in sifted for i in choice.usable()]
+    pairs = [(choice.code, choice.codes[i]) for choice, i in places]
+    try:
+        similarities = score(pairs)
+    except BaseException as error:
+        bug = bug_of(error)
+        if len(sifted) > 1:  # the record that it lies with is found by scoring one after the other
+            return [choice for alone in sifted for choice in score_all([alone], tally, score, settings)]
+        tally.bug(sifted[0].record, bug)
+        return []
+    for (choice, i), similarity in zip(places, similarities, strict=True):
+        choice.similarities[i] = similarity
+        if similarity >= 1:
+            tally.count(UNSEEN)
+        if settings.min_similarity is not None and similarity < settings.min_similarity:
+            choice.reasons[i] = TOO_FAR
+    return sifted
+
+
+def execute(choice: Choice, executor: "Executor", settings: Settings) -> str | None:
+    """Run the tests on the variants by nearness, until one is shown wrong; on all with --keep-variants.
+
+    Why the record's tests are none, where that is so.
+    """
+    candidates = choice.by_nearness()
+    if choice.tests is None or not candidates:
+        return None
+    judge = RecordsTests(executor, choice.code, choice.tests, settings.limit)
+    try:
+        choice.refusal = judge.why_not_correct()
+    except NoTest as why:
+        return str(why)
+    choice.judged = judge.judged()
+    for candidate in candidates if choice.refusal is None else ():
+        why_not = judge.why_not_wrong(choice.codes[candidate.place])
+        if why_not is not None:
+            choice.reasons[candidate.place] = why_not
+        elif not settings.keep_variants:
+            break
+    return None
+
+
+def windows(choices: Iterable[Choice], size: int) -> Iterator[list[Choice]]:
+    """The records by `size`, fewer where their texts are long."""
+    window: list[Choice] = []
+    held = 0
+    for choice in choices:
+        window.append(choice)
+        held += len(choice.correct) + sum(map(len, choice.texts))
+        if len(window) >= size or held >= WINDOW_CHARACTERS:
+            yield window
+            window, held = [], 0
+    if window:
+        yield window
+
+
+def choose(choice: Choice, tally: Tally, settings: Settings) -> dict[str, Any] | None:
+    """The output record, or None when nothing usable is left: then the record is rejected."""
+    record = dict(choice.record)
+    if not choice.paired:
+        for reason, times in Counter(choice.reasons.values()).items():
+            tally.count(f"variants left out: {reason}", times)
+        record["variants"] = [_judged(choice, i) for i in range(len(choice.texts))]
+    candidates = choice.by_nearness()
+    if choice.refusal or not candidates:
+        tally.reject(record, choice.refusal or choice.why_none())
+        return None
+    best = candidates[0]
+    if not settings.keep_variants:
+        record.pop("variants", None)
+    record["incorrect"] = choice.texts[best.place]
+    record["origin"] = choice.origins[best.place]
+    if choice.judged and isinstance(record["origin"], dict):
+        record["origin"] = {**record["origin"], **choice.judged}
+    if "forgeable" in choice.judged:
+        tally.count(FORGEABLE)
+    record["similarity"] = best.similarity
+    return record
+
+
+def _judged(choice: Choice, i: int) -> dict[str, Any]:
+    variant = choice.record["variants"][i]
+    judged = {k: v for k, v in variant.items() if k not in ("similarity", "reason")}
+    if i in choice.similarities:
+        judged["similarity"] = choice.similarities[i]
+    if i in choice.reasons:
+        judged["reason"] = choice.reasons[i]
+    return judged
+
+
+def edit_scorer(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    return [edit_similarity(a, b) for a, b in pairs]
