@@ -20,6 +20,8 @@ TIME_FACTOR = 4.0  # times the reference's own time on an input (EvalPlus's GT_T
 TIME_TOTAL = 60.0  # seconds for all inputs of one verdict (EvalPlus's EVALPLUS_TIMEOUT_PER_TASK)
 MEMORY = 4 << 30  # bytes of address space (EvalPlus's EVALPLUS_MAX_MEMORY_BYTES)
 
+# Of the plus inputs, where the base inputs have used up the time of all inputs: no answer to them could let it pass.
+_OUT_OF_TIME = Check("timeout", None, (), "Timeout: the base inputs used up the total time limit", 0.0)
 KEPT = 64 << 20  # bytes of tasks' inputs and outputs that are held in memory
 
 LimitsName = Literal["fgit", "evalplus"]
@@ -111,7 +113,7 @@ class EvalPlusBench(Bench):
                 extra=seeds_of(base.seeds),
                 beyond_peer=self._beyond_evalplus(task, {"base_input": base}, executor),
             )
-        plus = self._verdict(task, "plus_input", solution, executor)
+        plus = _OUT_OF_TIME if base.out_of_total else self._verdict(task, "plus_input", solution, executor)
         return Checked(
             base.status,
             plus.status,

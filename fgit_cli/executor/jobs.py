@@ -66,6 +66,7 @@ class Calls:
     `load`: what came of executing the code itself. `infra`: None, or what failed on our side
     (then there is no verdict). `starved`: seconds, of `seconds`, without a free processor, as far as looked.
     `unsettled`: a limit was passed beside other jobs, and not by so much that a run alone could not keep it.
+    `out_of_total`: what ran out was the limit for all inputs together.
     """
 
     load: Call
@@ -75,6 +76,7 @@ class Calls:
     starved: float = 0.0
     drew: bool = False
     unsettled: bool = False
+    out_of_total: bool = False
 
     def outputs(self) -> tuple[bytes, ...]:
         """The encoded outputs; raises ValueError, naming the first input without one, where some are missing."""
@@ -122,7 +124,7 @@ class Check:
     (alone, after a limit was passed; in a fresh box, after an infra failure). `starved`: seconds, of `seconds`, in
     which the process was ready to run and had no processor, as far as the limits had to know; they do not count it.
     `drew`: it drew random numbers; then it is run with several seeds, `seeds` of them, and all must pass.
-    `unsettled`: as in `Calls`; never in what the executor answers.
+    `unsettled`: as in `Calls`; never in what the executor answers. `out_of_total`: as in `Calls`.
     """
 
     status: Status
@@ -136,6 +138,7 @@ class Check:
     drew: bool = False
     seeds: int = 1
     unsettled: bool = False
+    out_of_total: bool = False
 
 
 @dataclass(frozen=True)

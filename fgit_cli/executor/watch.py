@@ -41,7 +41,7 @@ class Watch:
         self._whole = Deadline(job["total_limit"], now)
         self._starved = 0.0  # seconds without a processor, in all
         self.overran = False  # a limit was passed, within the job's patience
-        self.settled = False  # all patience was used up in processor time
+        self.settled = False  # limit and patience were used up in processor time
         self._head, self._kind = b"", b""  # of the frame that is being read
         self._missing = 0  # bytes of its content still to come
         self._printed = 0
@@ -102,7 +102,8 @@ class Watch:
         """ "timeout" or "total" when a deadline passed.
 
         It is put off by the time that the sample waited for a processor, unless its own threads used that time up; and
-        for a busy sample by the job's patience, so that a run beside others can be certain of what it says.
+        for a busy sample by the job's patience, so that a run beside others can be certain of what it says. The total
+        of many inputs is not put off by patience: what has used it all is over.
         """
         now = time.monotonic()
         if now < self._deadline():
@@ -113,13 +114,14 @@ class Watch:
         if self._starved - before > 0.01 and not (self._input.spent(used) or self._whole.spent(used) or waited_long):
             return ""
         passed = self._whole if now >= self._whole.at(before) else self._input
-        busy = passed.busy(used)
-        patience = self.job["patience"]
-        if busy and passed.patience < patience and not self.box.crowded:  # of several processes the clock alone tells
+        busy = passed.busy(used) and not self.box.crowded  # of several processes the clock alone tells
+        calls = self.job["kind"] == "calls"
+        patience = 1.0 if calls and passed is self._whole else self.job["patience"]
+        if busy and passed.patience < patience:
             self.overran = True
             passed.patience = patience
             return ""
-        self.settled = busy and passed.patience > 1
+        self.settled = busy and passed.patience >= patience
         return "total" if passed is self._whole else "timeout"
 
     def _read_starved(self) -> float:
@@ -196,6 +198,8 @@ class Watch:
             elif self._kind in wire.STAMPED:
                 stamps.append(now - self._input.since)
                 self.index += 1
+                if self.overran and self.job["kind"] == "calls":
+                    reason = "timeout"  # whatever the other inputs say, it is run again alone
                 self._begin_input(now)
             self._head, self._kind = b"", b""
         return stamps, reason

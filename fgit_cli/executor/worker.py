@@ -137,8 +137,10 @@ class Worker:
             call = call_that_ended(end)
             calls.append(call)
             sink(len(calls) - 2, call)
-        unsettled = self.unsettled(end)
-        return Calls(calls[0], tuple(calls[1:]), end["seconds"], starved=end["starved"], drew=drew, unsettled=unsettled)
+        return Calls(
+            calls[0], tuple(calls[1:]), end["seconds"], starved=end["starved"], drew=drew,
+            unsettled=self.unsettled(end), out_of_total=end["reason"] == "total",
+        )  # fmt: skip
 
     def outputs(self, job: CallJob) -> Calls:
         """Run a job for its outputs alone."""
@@ -172,7 +174,7 @@ class Worker:
         number, status, error = first[0]
         return Check(
             status, number, tuple(details), error, done.seconds, tuple(each), 0, done.starved, done.drew,
-            unsettled=done.unsettled,
+            unsettled=done.unsettled, out_of_total=done.out_of_total,
         )  # fmt: skip
 
     def _compare(

@@ -189,6 +189,28 @@ def test_evalplus_limits_stop_it(small, fgit):
     assert "would fail" not in ran.err
 
 
+def test_plus_inputs_are_not_run_where_the_base_inputs_used_up_the_time(small, monkeypatch):
+    from fgit_cli.benches import evalplus
+    from fgit_cli.executor import Executor
+
+    asked = []
+    verdict = evalplus.EvalPlusBench._verdict
+    monkeypatch.setattr(evalplus, "TIME_TOTAL", 0.5)
+    monkeypatch.setattr(
+        evalplus.EvalPlusBench, "_verdict", lambda *args: asked.append((args[3], args[2])) or verdict(*args)
+    )
+    busy = "import time\ndef add_one(x):\n    end = time.process_time() + 0.3\n"
+    busy += "    while time.process_time() < end: pass\n    return x + 1\n"
+    slow_at_plus = busy.replace("0.3", "0.3 * (x not in (1, 2))")
+    with Executor(workers=2) as executor:
+        out, _, _ = judged(small, [{"task_id": "HumanEval/0", "solution": s} for s in (busy, slow_at_plus)], executor)
+    assert [(r["base"], r["plus"], r["error"]["message"]) for r, _ in out] == [
+        ("timeout", "timeout", "the total time limit ran out"),
+        ("pass", "timeout", "the total time limit ran out"),
+    ]
+    assert [part for solution, part in asked if solution == busy] == ["base_input"]
+
+
 def test_limits_are_those_of_evalplus():
     from fgit_cli.benches.evalplus import LIMITS
 

@@ -134,6 +134,37 @@ def test_a_busy_sample_far_beyond_the_total_limit_is_not_run_again(executor):
     assert (outcome.status, outcome.reruns) == ("timeout", 1)
 
 
+def test_a_busy_sample_is_over_as_soon_as_the_total_is_used(executor):
+    """Patience is for one input: of a total that is spent nobody need be certain for half as long again."""
+    result = check(executor, "import time\ndef f(x):\n    while True: pass", time_limits=9, total_limit=1.0)
+    assert (result.status, result.reruns, result.out_of_total) == ("timeout", 0, True)
+    assert 0.9 < result.seconds - result.starved < 1.4
+    assert not check(executor, SQUARE, total_limit=9).out_of_total
+
+
+def test_after_an_input_that_took_too_long_beside_others_no_other_is_waited_for(tmp_path):
+    """The run is repeated alone whatever they say."""
+    code = f"""
+import os, time
+def f(x):
+    first = not os.path.exists({str(tmp_path / "second")!r})
+    if x == 2 and first:
+        open({str(tmp_path / "second")!r}, "w").close()
+        open({str(tmp_path / "slow")!r}, "w").close()
+        end = time.process_time() + 0.36
+        while time.process_time() < end: pass
+    elif os.path.exists({str(tmp_path / "slow")!r}):
+        os.remove({str(tmp_path / "slow")!r})
+        if x != 2: time.sleep(20)
+    return x * x
+"""
+    with Executor("none", workers=2) as unprotected:
+        began = time.monotonic()
+        result = check(unprotected, code, time_limits=(0.3, 30, 30))
+    assert (result.status, result.reruns) == ("pass", 1)
+    assert time.monotonic() - began < 15
+
+
 def test_every_input_is_judged_where_asked(executor):
     result = check(executor, "def f(x):\n    return 9 if x == 3 else 1 // 0", keep_going=True)
     assert (result.status, result.details) == ("error", (False, True, False))
