@@ -29,7 +29,7 @@ class Runner(Protocol):
 
     def stop(self) -> None: ...
 
-    def unsettled(self, end: dict[str, Any]) -> bool: ...
+    def timed_out_under_load(self, end: dict[str, Any]) -> bool: ...
 
 
 class _Side:
@@ -121,7 +121,7 @@ def hold(
     return Outcome(
         status, error_type, message, coded.end["seconds"], "tests", report=tested.report,
         forgeable=ODD if tested.odd else "", drew=coded.drew or tested.drew,
-        unsettled=tests_worker.unsettled(tested.end),
+        timed_out_under_load=tests_worker.timed_out_under_load(tested.end),
     )  # fmt: skip
 
 
@@ -130,4 +130,6 @@ def _ended(coded: _Side, worker: Runner, stage: Literal["code", "tests"]) -> Out
 
     end = {**coded.end, "reason": "closed"} if coded.end["reason"] == "finished" else coded.end
     status, error_type, message = ended_as(coded.call, end)
-    return Outcome(status, error_type, message, end["seconds"], stage, unsettled=worker.unsettled(end))
+    return Outcome(
+        status, error_type, message, end["seconds"], stage, timed_out_under_load=worker.timed_out_under_load(end)
+    )

@@ -65,7 +65,7 @@ class Calls:
 
     `load`: what came of executing the code itself. `infra`: None, or what failed on our side
     (then there is no verdict). `starved`: seconds, of `seconds`, without a free processor, as far as looked.
-    `unsettled`: a limit was passed beside other jobs, and not by so much that a run alone could not keep it.
+    `timed_out_under_load`: a limit was passed beside other jobs, and not by so much that a run alone could not keep it.
     `out_of_total`: what ran out was the limit for all inputs together.
     """
 
@@ -75,7 +75,7 @@ class Calls:
     infra: str | None = None
     starved: float = 0.0
     drew: bool = False
-    unsettled: bool = False
+    timed_out_under_load: bool = False
     out_of_total: bool = False
 
     def outputs(self) -> tuple[bytes, ...]:
@@ -124,7 +124,7 @@ class Check:
     (alone, after a limit was passed; in a fresh box, after an infra failure). `starved`: seconds, of `seconds`, in
     which the process was ready to run and had no processor, as far as the limits had to know; they do not count it.
     `drew`: it drew random numbers; then it is run with several seeds, `seeds` of them, and all must pass.
-    `unsettled`: as in `Calls`; never in what the executor answers. `out_of_total`: as in `Calls`.
+    `timed_out_under_load`: as in `Calls`; never in what the executor answers. `out_of_total`: as in `Calls`.
     """
 
     status: Status
@@ -137,7 +137,7 @@ class Check:
     starved: float = 0.0
     drew: bool = False
     seeds: int = 1
-    unsettled: bool = False
+    timed_out_under_load: bool = False
     out_of_total: bool = False
 
 
@@ -152,7 +152,7 @@ class Outcome:
     `values.decode`. It comes from the untrusted process: evidence, not proof.
     `forgeable`: why the tests ran in the code's own process, where a program that means to can forge the verdict; empty
     where they ran apart from it, and where there were none. `drew`, `seeds`: as in
-    `Check`; a run without tests has one seed.
+    `Check`; a run without tests has one seed. `timed_out_under_load`: as in `Calls`.
     """
 
     status: Status
@@ -167,4 +167,4 @@ class Outcome:
     reruns: int = 0
     drew: bool = False
     seeds: int = 1
-    unsettled: bool = False
+    timed_out_under_load: bool = False

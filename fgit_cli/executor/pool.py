@@ -98,7 +98,7 @@ class Executor:
                 raise EngineError("the executor is ending")
             result = run(worker)
             failed = failure(result)
-            if self._leaving or not (failed or result.unsettled):
+            if self._leaving or not (failed or result.timed_out_under_load):
                 return result, 0
         with self._worker(alone=True) as worker:
             if self._leaving:

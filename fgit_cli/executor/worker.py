@@ -49,7 +49,8 @@ class Worker:
     def patience(self) -> float:
         return 1.0 if self.alone else _PATIENCE
 
-    def unsettled(self, end: dict[str, Any]) -> bool:
+    def timed_out_under_load(self, end: dict[str, Any]) -> bool:
+        """Whether a limit was passed beside other jobs that a run alone might keep."""
         return not self.alone and not end["settled"] and (end["overran"] or end["reason"] in ("timeout", "total"))
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ class Worker:
             sink(len(calls) - 2, call)
         return Calls(
             calls[0], tuple(calls[1:]), end["seconds"], starved=end["starved"], drew=drew,
-            unsettled=self.unsettled(end), out_of_total=end["reason"] == "total",
+            timed_out_under_load=self.timed_out_under_load(end), out_of_total=end["reason"] == "total",
         )  # fmt: skip
 
     def outputs(self, job: CallJob) -> Calls:
@@ -174,7 +175,7 @@ class Worker:
         number, status, error = first[0]
         return Check(
             status, number, tuple(details), error, done.seconds, tuple(each), 0, done.starved, done.drew,
-            unsettled=done.unsettled, out_of_total=done.out_of_total,
+            timed_out_under_load=done.timed_out_under_load, out_of_total=done.out_of_total,
         )  # fmt: skip
 
     def _compare(
@@ -229,7 +230,8 @@ class Worker:
         status, error_type, message = ended_as(ended, end)
         return Outcome(
             status, error_type, message, end["seconds"], stage, b"".join(printed).decode(errors="replace"),
-            end["reason"] == "output" and stdout_limit > 0, report, drew=drew, unsettled=self.unsettled(end),
+            end["reason"] == "output" and stdout_limit > 0, report, drew=drew,
+            timed_out_under_load=self.timed_out_under_load(end),
         )  # fmt: skip
 
     def apart(self, code: str, tests: str, plan: Plan, limit: float, memory: int | None, seed: int) -> Outcome:
