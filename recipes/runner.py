@@ -160,12 +160,12 @@ def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: boo
             log, *([] if smoke else cost(student, data, flags)),
         )  # fmt: skip
     for bench in recipe.benches:
-        name, prompt = bench.removesuffix("-instruct"), " --prompt instruct" if bench.endswith("-instruct") else ""
+        name, split = bench.removesuffix("-instruct"), " --split instruct" if bench.endswith("-instruct") else ""
         few = " --tasks 0-59" if smoke else ""
         file = f" --data data/{name}.jsonl" if name in BENCH_DATA else ""
         asked = f" --template {student.template}" if student.template and not arm.train else ""  # a tuned one has it
         verdicts = f"verdicts/{slug(Path(out).name if arm.train else student.name, bench)}.jsonl"
-        yield Step(f"fgit eval --bench {name}{file}{prompt}{few} --model {out}{asked} -o {verdicts}", verdicts)
+        yield Step(f"fgit eval --bench {name}{file}{split}{few} --model {out}{asked} -o {verdicts}", verdicts)
 
 
 def objective_of(flags: str) -> str:

@@ -34,8 +34,8 @@ BENCHES = {
     "humaneval+": Entry("fgit_cli.benches.humaneval:load_plus", ("limits",)),
     "mbpp": Entry("fgit_cli.benches.mbpp:load", ("limits",)),
     "mbpp+": Entry("fgit_cli.benches.mbpp:load_plus", ("limits",)),
-    "bigcodebench": Entry("fgit_cli.benches.bigcodebench:load", ("prompt", "calibrated")),
-    "bigcodebench-hard": Entry("fgit_cli.benches.bigcodebench:load_hard", ("prompt", "calibrated")),
+    "bigcodebench": Entry("fgit_cli.benches.bigcodebench:load", ("split", "calibrated")),
+    "bigcodebench-hard": Entry("fgit_cli.benches.bigcodebench:load_hard", ("split", "calibrated")),
     "livecodebench": Entry("fgit_cli.benches.livecodebench:load", ("since", "until")),
     "mini": Entry("fgit_cli.benches.mini.bench:load"),
 }

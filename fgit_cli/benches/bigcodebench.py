@@ -73,17 +73,20 @@ class Tried(NamedTuple):
 
 
 class BigCodeBench(Bench):
-    """`prompt`: `complete` (code to go on with) or `instruct` (words). `calibrated`: the task's imports and signature
-    stand before the solution, as in the published scores."""
+    """BigCodeBench, or its harder 148 tasks.
+
+    `split`, in BigCodeBench's own words: `complete` (code to go on with) or `instruct` (words). `calibrated`: the
+    task's imports and signature stand before the solution, as in the published scores.
+    """
 
     profile: Profile = "open"
     max_new_tokens = MAX_NEW_TOKENS
 
-    def __init__(self, path: Path, hard: bool, prompt: str = "complete", calibrated: bool = True) -> None:
+    def __init__(self, path: Path, hard: bool, split: str = "complete", calibrated: bool = True) -> None:
         self.path = path
         rows, self.md5 = evalplus_data.read_rows(path, FIELDS)
-        self.name = "bigcodebench" + "-hard" * hard + "-instruct" * (prompt == "instruct")
-        self.instruct, self.calibrated = prompt == "instruct", calibrated
+        self.name = "bigcodebench" + "-hard" * hard + "-instruct" * (split == "instruct")
+        self.instruct, self.calibrated = split == "instruct", calibrated
         rows = [r for r in rows if not hard or int(r["task_id"].rpartition("/")[2]) in HARD]
         self.tasks = {r["task_id"]: Task(r["task_id"], r["complete_prompt"], r["entry_point"], r) for r in rows}
         self._seconds: dict[str, float] = {}
@@ -312,14 +315,14 @@ def _distributions(read: Callable) -> dict[str, list[str]]:
     return read()
 
 
-def load(data: str | None, hard: bool = False, prompt: str = "complete", calibrated: bool = True) -> BigCodeBench:
+def load(data: str | None, hard: bool = False, split: str = "complete", calibrated: bool = True) -> BigCodeBench:
     """The benchmark of a file, else of bigcodebench's cache. Raises UsageError, saying where it is had, for neither."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "bigcodebench"
     path = Path(data) if data else cache / f"BigCodeBench-{VERSION}.jsonl"
     if data is None and not path.exists():
         raise UsageError(f"BigCodeBench is not in {path}; download {URL} and give it by --data FILE")
-    return BigCodeBench(path, hard, prompt, calibrated)
+    return BigCodeBench(path, hard, split, calibrated)
 
 
-def load_hard(data: str | None, prompt: str = "complete", calibrated: bool = True) -> BigCodeBench:
-    return load(data, True, prompt, calibrated)
+def load_hard(data: str | None, split: str = "complete", calibrated: bool = True) -> BigCodeBench:
+    return load(data, True, split, calibrated)

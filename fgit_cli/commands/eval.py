@@ -69,8 +69,11 @@ class Options(AskOptions, SandboxOptions):
         source="our choice: 1 s fails right solutions on a loaded machine",
         panel=BENCH,
     )
-    prompt: Literal["complete", "instruct"] = option(
-        "complete", "BigCodeBench: code to go on with, or words.", panel=BENCH
+    split: Literal["complete", "instruct"] = option(
+        "complete",
+        "BigCodeBench: whether the prompt is code to go on with, or words.",
+        source="BigCodeBench's own name for it",
+        panel=BENCH,
     )
     calibrated: bool = option(
         True,
@@ -178,7 +181,7 @@ def _records_on_stdin() -> bool:
 def settings(options: Options) -> dict[str, Any]:
     """What was given of the options that some benchmarks have. Raises UsageError where this one is not among them."""
     given: dict[str, Any] = {
-        name: getattr(options, name) for name in sorted({"limits", "prompt", "calibrated"} & options.given)
+        name: getattr(options, name) for name in sorted({"limits", "split", "calibrated"} & options.given)
     }
     for name in ("since", "until"):
         text = getattr(options, name)

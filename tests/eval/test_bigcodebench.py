@@ -175,7 +175,7 @@ def test_the_hard_subset(tasks):
 
 
 def test_both_prompts(tasks):
-    complete, instruct = (bigcodebench.load(str(tasks), prompt=p) for p in ("complete", "instruct"))
+    complete, instruct = (bigcodebench.load(str(tasks), split=p) for p in ("complete", "instruct"))
     task = complete.tasks["BigCodeBench/13"]
     assert f"```\n{PROMPT.strip()}\n```" in complete.chat(task)[0]["content"]
     assert instruct.chat(task)[0]["content"].endswith(":\nRoot of x.\n")

@@ -74,7 +74,7 @@ def test_samples_in_files_and_subsets(evaluate, tmp_path):
         (("--tasks", "5-9", "--model", "m"), "", 2, "--tasks 5-9"),
         ((), lines(UNKNOWN), 1, "no sample was judged, so there is no score: 1 unknown task"),
         (("--from", "2024-13-01"), lines(RIGHT), 2, "--from 2024-13-01: no day"),
-        (("--prompt", "instruct"), lines(RIGHT), 2, "--prompt: --bench humaneval+ has no such setting"),
+        (("--split", "instruct"), lines(RIGHT), 2, "--split: --bench humaneval+ has no such setting"),
         (("--from", "2024-01-01", "--bench", "humanevil"), lines(RIGHT), 2, "--bench humanevil: no such benchmark"),
         (("--from", "2024-01-01"), lines(RIGHT), 2, "--from: --bench humaneval+ has no such setting"),
         (
