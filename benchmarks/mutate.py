@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fgit_cli.commands.mutate import Options, prepare
+from fgit_cli.commands.mutate import Options
 from fgit_cli.engines.generation import Request, Sampling
 from fgit_cli.engines.generation.server import ServerEngine
 from fgit_cli.engines.generation.store import Durable, Store
@@ -29,7 +29,7 @@ from fgit_cli.engines.generation.teacher import Teacher
 from fgit_cli.engines.rules import cosmic_ray, universalmutator
 from fgit_cli.jsonl import Record
 from fgit_cli.prompts import load
-from fgit_cli.stages.mutate import Asking, Item, by_rules, by_teacher, mutate
+from fgit_cli.stages.mutate import Asking, Original, by_rules, by_teacher, mutate, read_original
 from fgit_cli.stages.running import Tally
 
 CONCURRENCY = 256
@@ -63,14 +63,14 @@ asyncio.run(main())
 """
 
 
-def items(number: int) -> list[Item]:
+def items(number: int) -> list[Original]:
     """Records of some 40 lines of code each, all different."""
     body = "".join(f"    y{i} = x + {i}\n" for i in range(30))
     code = f"def f(x):\n{body}    return x + 1\n"
     rows = [
         {"id": str(i), "instruction": f"Task {i}. " + "Explain it well. " * 20, "response": code} for i in range(number)
     ]
-    return [prepare(Options(), Record(row)) for row in rows]
+    return [read_original(Record(row), Options().overrides) for row in rows]
 
 
 def spent(work: Callable[[], int]) -> tuple[float, float]:
@@ -164,7 +164,7 @@ def rules(path: str, number: int) -> None:
     with gzip.open(path, "rt") as stream:
         rows = [json.loads(line) for _, line in zip(range(number), stream, strict=False)]
     for backend, name in ((universalmutator, "universalmutator"), (cosmic_ray, "cosmic-ray")):
-        chosen = [prepare(Options(), Record(row)) for row in rows]
+        chosen = [read_original(Record(row), Options().overrides) for row in rows]
         chosen = [i for i in chosen if any(b.language in backend.LANGUAGES for b in i.blocks)]
         rates = []
         for turn in range(3):

@@ -15,23 +15,31 @@ fgit mutate --base-url http://localhost:8000/v1 evol.jsonl.gz > variants.jsonl
 # The inside of this command: stages/mutate.py; of --preview stages/preview.py.
 
 import dataclasses
-import hashlib
 import importlib
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from fgit_cli import jsonl, prompts
-from fgit_cli.core import fields, unfenced, variants
 from fgit_cli.engines.generation.opening import PANEL, sampling
 from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
 from fgit_cli.errors import UsageError
-from fgit_cli.jsonl import Record
 from fgit_cli.messages import flag
 from fgit_cli.options import EXECUTION, ExecutionOptions, FieldOptions, FilterOptions, option, specs
 from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.mutate import Asking, Item, Way, by_rules, by_student, by_teacher, mutate, with_code
+from fgit_cli.stages.mutate import (
+    Asking,
+    Original,
+    Way,
+    by_rules,
+    by_student,
+    by_teacher,
+    mutate,
+    of_shard,
+    read_original,
+    with_code,
+)
 from fgit_cli.stages.running import Source, Tally, prepared
 
 
@@ -139,28 +147,29 @@ def _run_student(options: Options) -> None:
 
 
 def _filter(options: Options, way: Way) -> None:
-    def chosen(items: Iterable[Item], tally: Tally) -> Iterator[dict[str, Any]]:
-        return mutate(_chosen(options, items, tally), tally, way)
+    def chosen(originals: Iterable[Original], tally: Tally) -> Iterator[dict[str, Any]]:
+        return mutate(_chosen(options, originals, tally), tally, way)
 
-    running.run_filter("mutate", options, lambda record: prepare(options, record), chosen, some=True)
+    running.run_filter("mutate", options, lambda record: read_original(record, options.overrides), chosen, some=True)
 
 
 def _without_teacher(options: Options, asking: Asking) -> None:
     """--dry-run and --emit-batch."""
     tally = Tally("mutate", options)
     drawn = sampling(options, options.variants, options.max_new_tokens)
-    items = prepared(with_code(_read(options, tally), tally), tally, lambda item: item.record, asking.request)
+    originals = with_code(_read(options, tally), tally)
+    requests = prepared(originals, tally, lambda original: original.record, asking.request)
     if options.dry_run:
         from fgit_cli.engines.generation.rehearse import dry_run
 
-        counted = dry_run(options.model, ((request, item.correct) for item, request in items), drawn)
+        counted = dry_run(options.model, ((request, original.correct) for original, request in requests), drawn)
         writer = jsonl.Writer(options.output)
         writer.write(counted)
         writer.close()
     elif options.emit_batch:
         from fgit_cli.engines.generation.batch import emit
 
-        written, equal = emit(options.emit_batch, options.model, (request for _, request in items), drawn)
+        written, equal = emit(options.emit_batch, options.model, (request for _, request in requests), drawn)
         tally.written = written
         tally.count("requests equal to another", equal)
     tally.close(True)
@@ -168,40 +177,16 @@ def _without_teacher(options: Options, asking: Asking) -> None:
     tally.end()
 
 
-def _read(options: Options, tally: Tally) -> Iterator[Item]:
+def _read(options: Options, tally: Tally) -> Iterator[Original]:
     """The chosen records; an unusable line is raised where it stands."""
-    source = Source(options, lambda record: prepare(options, record), tally)
+    source = Source(options, lambda record: read_original(record, options.overrides), tally)
     yield from _chosen(options, source, tally)
     if source.error:
         raise source.error
 
 
-def _chosen(options: Options, items: Iterable[Item], tally: Tally) -> Iterator[Item]:
-    """The items of this shard, no more than the limit."""
+def _chosen(options: Options, originals: Iterable[Original], tally: Tally) -> Iterator[Original]:
+    """The records of this shard, no more than the limit."""
     if options.shard:
-        items = _of_shard(options.shard, items, tally)
-    return itertools.islice(items, options.limit)
-
-
-def _of_shard(shard: str, items: Iterable[Item], tally: Tally) -> Iterator[Item]:
-    words = shard.split("/")
-    if len(words) != 2 or not all(w.isdigit() for w in words) or not 1 <= int(words[0]) <= int(words[1]):
-        raise UsageError(f"--shard {shard}: give it as I/N with I from 1 to N, such as 1/8")
-    share, shares = int(words[0]), int(words[1])
-    for item in items:
-        digest = hashlib.sha256(str(item.record["id"]).encode()).digest()
-        if int.from_bytes(digest[:8]) % shares == share - 1:
-            yield item
-        else:
-            tally.passed_over += 1
-            tally.count("in other shards")
-
-
-def prepare(options: Options, record: Record) -> Item:
-    """What every way needs of a record. Raises InputError for one without instruction or correct response."""
-    fields.standardise(record, **options.overrides)
-    fields.identify(record)
-    correct = fields.response(record)
-    instruction = fields.instruction(record).text
-    likely = unfenced.named(instruction)
-    return Item(record, instruction, correct, variants.code_blocks(correct, likely), likely)
+        originals = of_shard(options.shard, originals, tally)
+    return itertools.islice(originals, options.limit)

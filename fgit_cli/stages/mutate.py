@@ -5,16 +5,18 @@ own answers are judged, or mutation rules are applied.
 """
 
 import dataclasses
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from fgit_cli.core import answers, fences, fields, variants, whole
+from fgit_cli.core import answers, fences, fields, unfenced, variants, whole
 from fgit_cli.core.mutants import Change, evenly, no_fault, usual
 from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
+from fgit_cli.errors import UsageError
 from fgit_cli.prompts import Prompt
 from fgit_cli.stages import by_tests
 from fgit_cli.stages.running import Tally, prepared
@@ -22,13 +24,13 @@ from fgit_cli.stages.running import Tally, prepared
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
 
-Fill = Callable[["Made"], object]  # puts the variants of one record into its `Made`
-Way = Callable[[Iterable["Item"], Tally], Iterator[tuple["Item", Fill]]]
+Fill = Callable[["Variants"], object]  # finds the variants of one record
+Way = Callable[[Iterable["Original"], Tally], Iterator[tuple["Original", Fill]]]
 
 
 @dataclasses.dataclass
-class Item:
-    """One record on its way: its instruction as text, its correct response, and that response's code.
+class Original:
+    """A record of which variants are to be made: its instruction as text, its correct response, that one's code.
 
     `likely` are the languages that the instruction names; an unfenced response may be in one of them.
     """
@@ -40,7 +42,7 @@ class Item:
     likely: tuple[str, ...] = ()
 
 
-class Made:
+class Variants:
     """The variants of one record as they come, and why others were left out."""
 
     def __init__(self, count: Callable[[str], None] = lambda what: None) -> None:
@@ -101,24 +103,24 @@ class Asking:
         """`answers` to each prompt are asked for, of at most `longest` tokens."""
         self.prompt, self.answers, self.scope, self.longest = prompt, answers, scope, longest
 
-    def request(self, item: Item) -> Request:
+    def request(self, original: Original) -> Request:
         text = self.prompt.render(
-            instruction=item.instruction,
-            response=item.correct,
-            language=item.blocks[0].language if item.blocks else "",
-            fenced=any(b.fenced for b in item.blocks),
+            instruction=original.instruction,
+            response=original.correct,
+            language=original.blocks[0].language if original.blocks else "",
+            fenced=any(b.fenced for b in original.blocks),
             scope=self.scope,
         )
         return Request("", messages=[{"role": "user", "content": text}], n=self.answers)
 
-    def read(self, item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> str | None:
+    def read(self, original: Original, completion: Completion, made: Variants, origin: dict[str, Any]) -> str | None:
         """Add the answer to the record's variants; the reason where it is none."""
         if why := completion.why_empty(self.longest):
             return made.refuse(why)
         if cut := whole.why_cut(completion.finish_reason):
             return made.refuse(cut)
         try:
-            parsed = answers.variant(completion.answer, item.correct, self.scope, likely=item.likely)
+            parsed = answers.variant(completion.answer, original.correct, self.scope, likely=original.likely)
         except answers.Unusable as error:
             return made.refuse(str(error))
         origin |= {"prompt": self.prompt.name, "prompt_sha256": self.prompt.sha256}
@@ -127,27 +129,27 @@ class Asking:
         return made.add(parsed.text, parsed.changes, origin)
 
 
-def mutate(items: Iterable[Item], tally: Tally, way: Way) -> Iterator[dict[str, Any]]:
+def mutate(originals: Iterable[Original], tally: Tally, way: Way) -> Iterator[dict[str, Any]]:
     """Each record with its `variants`, made by the way; a record without any is left out by reason."""
-    for item, fill in way(with_code(items, tally), tally):
-        with tally.each(item.record):
-            made = Made(tally.count)
+    for original, fill in way(with_code(originals, tally), tally):
+        with tally.each(original.record):
+            made = Variants(tally.count)
             fill(made)
-            yield from made.record(item.record, tally)
+            yield from made.record(original.record, tally)
 
 
 def by_teacher(teacher: Teacher, asking: Asking) -> Way:
     """The way that asks a teacher for wrong variants."""
 
-    def way(items: Iterable[Item], tally: Tally) -> Iterator[tuple[Item, Fill]]:
-        def fill(item: Item, answer: list[Completion], made: Made) -> None:
+    def way(originals: Iterable[Original], tally: Tally) -> Iterator[tuple[Original, Fill]]:
+        def fill(original: Original, answer: list[Completion], made: Variants) -> None:
             for index, completion in enumerate(answer):
-                asking.read(item, completion, made, made_by(teacher, "llm", index))
+                asking.read(original, completion, made, made_by(teacher, "llm", index))
             for kind, n in hints(made).items():
                 tally.count(f"hints by {kind} taken out", n)
 
-        for item, answer in answered(items, tally, teacher, asking.request):
-            yield item, partial(fill, item, answer)
+        for original, answer in answered(originals, tally, teacher, asking.request):
+            yield original, partial(fill, original, answer)
 
     return way
 
@@ -159,10 +161,10 @@ def by_student(teacher: Teacher, answers_wanted: int, scope: str, executor: "Exe
     from the correct code in more than names, formatting and comments; its origin says that it is untested.
     """
 
-    def request(item: Item) -> Request:
-        return Request("", messages=fields.instruction(item.record).messages, n=answers_wanted)
+    def request(original: Original) -> Request:
+        return Request("", messages=fields.instruction(original.record).messages, n=answers_wanted)
 
-    def read(item: Item, completion: Completion, made: Made, origin: dict[str, Any]) -> None:
+    def read(original: Original, completion: Completion, made: Variants, origin: dict[str, Any]) -> None:
         if why := completion.why_empty(teacher.sampling.max_tokens):
             made.refuse(why)
             return
@@ -170,53 +172,53 @@ def by_student(teacher: Teacher, answers_wanted: int, scope: str, executor: "Exe
             made.refuse(cut)
             return
         try:
-            parsed = answers.variant(completion.answer, item.correct, scope, False, item.likely)
+            parsed = answers.variant(completion.answer, original.correct, scope, False, original.likely)
         except answers.Unusable as error:
             made.refuse(str(error))
             return
         made.add(parsed.text, parsed.changes, origin)
 
-    def judge(item: Item, made: Made, tally: Tally) -> None:
-        tests = fields.tests(item.record)
+    def judge(original: Original, made: Variants, tally: Tally) -> None:
+        tests = fields.tests(original.record)
         why = "their records have no tests" if tests is None else ""
         try:
             if tests is not None:
-                made.judge(executor, fences.code(item.correct), tests, limit)
+                made.judge(executor, fences.code(original.correct), tests, limit)
         except by_tests.NoTest as said:
             why = str(said)
         for variant in made.variants if why else ():
             variant["origin"]["judged"] = by_tests.UNTESTED
             tally.count(f"variants untested, for {why}")
 
-    def way(items: Iterable[Item], tally: Tally) -> Iterator[tuple[Item, Fill]]:
-        def fill(item: Item, answer: list[Completion], made: Made) -> None:
+    def way(originals: Iterable[Original], tally: Tally) -> Iterator[tuple[Original, Fill]]:
+        def fill(original: Original, answer: list[Completion], made: Variants) -> None:
             for index, completion in enumerate(answer):
-                read(item, completion, made, made_by(teacher, "student", index))
-            judge(item, made, tally)
+                read(original, completion, made, made_by(teacher, "student", index))
+            judge(original, made, tally)
 
-        for item, answer in answered(items, tally, teacher, request):
-            yield item, partial(fill, item, answer)
+        for original, answer in answered(originals, tally, teacher, request):
+            yield original, partial(fill, original, answer)
 
     return way
 
 
 def answered(
-    items: Iterable[Item], tally: Tally, teacher: Teacher, request: Callable[[Item], Request]
-) -> Iterator[tuple[Item, list[Completion]]]:
-    """Each item with the teacher's answers; what was not answered is left out."""
+    originals: Iterable[Original], tally: Tally, teacher: Teacher, request: Callable[[Original], Request]
+) -> Iterator[tuple[Original, list[Completion]]]:
+    """Each original with the teacher's answers; what was not answered is left out."""
     tally.detail = teacher.progress
-    asked = prepared(items, tally, lambda item: item.record, request)
+    asked = prepared(originals, tally, lambda original: original.record, request)
 
-    def failed(pair: tuple[Item, Request], why: RequestFailed) -> None:
+    def failed(pair: tuple[Original, Request], why: RequestFailed) -> None:
         tally.reject(pair[0].record, why.reason, why.detail)
 
-    for (item, _), answer in teacher.ask(asked, lambda pair: pair[1], failed):
-        yield item, answer
+    for (original, _), answer in teacher.ask(asked, lambda pair: pair[1], failed):
+        yield original, answer
     if teacher.durable.found:
         tally.count("answers taken from the work folder", teacher.durable.found)
 
 
-def hints(made: Made) -> Counter[str]:
+def hints(made: Variants) -> Counter[str]:
     """How often the teacher had given its faults away in these variants, by kind."""
     found: Counter[str] = Counter()
     for variant in made.variants:
@@ -227,9 +229,9 @@ def hints(made: Made) -> Counter[str]:
 def by_rules(backend: ModuleType, method: str, wanted: int, seed: int) -> Way:
     """The way that applies a backend's mutation rules: `wanted` variants, drawn evenly over its operators."""
 
-    def fill(item: Item, blocks: list[variants.CodeBlock], made: Made) -> None:
+    def fill(original: Original, blocks: list[variants.CodeBlock], made: Variants) -> None:
         found = ((m.operator, (b, m)) for b in blocks for m in backend.mutations(b.code, b.language))
-        for block, mutation in evenly(found, f"{seed} {item.record['id']}"):
+        for block, mutation in evenly(found, f"{seed} {original.record['id']}"):
             origin = {
                 "method": method,
                 "version": backend.version(),
@@ -241,28 +243,57 @@ def by_rules(backend: ModuleType, method: str, wanted: int, seed: int) -> Way:
                 "seed": seed,
             }
             code = mutation.code
-            text = variants.spliced(item.correct, block, code)
+            text = variants.spliced(original.correct, block, code)
             made.add(text, [(block.code, code, block.language)], origin)
             if len(made.variants) == wanted:
                 break
 
-    def way(items: Iterable[Item], tally: Tally) -> Iterator[tuple[Item, Fill]]:
-        for item in items:
-            blocks = [b for b in item.blocks if b.language in backend.LANGUAGES]
+    def way(originals: Iterable[Original], tally: Tally) -> Iterator[tuple[Original, Fill]]:
+        for original in originals:
+            blocks = [b for b in original.blocks if b.language in backend.LANGUAGES]
             if blocks:
-                yield item, partial(fill, item, blocks)
+                yield original, partial(fill, original, blocks)
             else:
-                tally.reject(item.record, f"no rules for {item.blocks[0].language or 'a language that is not known'}")
+                language = original.blocks[0].language or "a language that is not known"
+                tally.reject(original.record, f"no rules for {language}")
 
     return way
 
 
-def with_code(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
-    """The items that have code which could be wrong; the others are left out."""
-    for item in items:
-        if item.blocks:
-            if item.record.get("tools"):
-                tally.odd(fields.TOOLS_UNSENT)
-            yield item
+def read_original(record: dict[str, Any], named: Mapping[str, str | None]) -> Original:
+    """What every way needs of a record; `named` are the fields that the user named.
+
+    Raises InputError for a record without instruction or correct response.
+    """
+    fields.standardise(record, **named)
+    fields.identify(record)
+    correct = fields.response(record)
+    instruction = fields.instruction(record).text
+    likely = unfenced.named(instruction)
+    return Original(record, instruction, correct, variants.code_blocks(correct, likely), likely)
+
+
+def of_shard(shard: str, originals: Iterable[Original], tally: Tally) -> Iterator[Original]:
+    """The records of part I of N, by a hash of their `id`; the others are passed over. Raises UsageError for no I/N."""
+    words = shard.split("/")
+    if len(words) != 2 or not all(w.isdigit() for w in words) or not 1 <= int(words[0]) <= int(words[1]):
+        raise UsageError(f"--shard {shard}: give it as I/N with I from 1 to N, such as 1/8")
+    share, shares = int(words[0]), int(words[1])
+    for original in originals:
+        digest = hashlib.sha256(str(original.record["id"]).encode()).digest()
+        if int.from_bytes(digest[:8]) % shares == share - 1:
+            yield original
         else:
-            tally.reject(item.record, "no code found in the correct response")
+            tally.passed_over += 1
+            tally.count("in other shards")
+
+
+def with_code(originals: Iterable[Original], tally: Tally) -> Iterator[Original]:
+    """The originals that have code which could be wrong; the others are left out."""
+    for original in originals:
+        if original.blocks:
+            if original.record.get("tools"):
+                tally.odd(fields.TOOLS_UNSENT)
+            yield original
+        else:
+            tally.reject(original.record, "no code found in the correct response")

@@ -6,34 +6,34 @@ from collections.abc import Iterable, Iterator
 
 from fgit_cli.engines.generation import RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
-from fgit_cli.stages.mutate import Asking, Item, Made
+from fgit_cli.stages.mutate import Asking, Original, Variants
 
 
-def preview(teacher: Teacher, asking: Asking, items: Iterable[Item], number: int) -> Iterator[str]:
+def preview(teacher: Teacher, asking: Asking, originals: Iterable[Original], number: int) -> Iterator[str]:
     """One text per record: the prompt, then for each answer its fate and the difference that it makes."""
-    some = itertools.islice((item for item in items if item.blocks), number)
+    some = itertools.islice((original for original in originals if original.blocks), number)
     unanswered: list[str] = []
 
-    def prompt_of(item: Item) -> list[str]:
-        messages = asking.request(item).messages or []
-        return [f"=== {item.record['id']}: the prompt", *(message["content"] for message in messages)]
+    def prompt_of(original: Original) -> list[str]:
+        messages = asking.request(original).messages or []
+        return [f"=== {original.record['id']}: the prompt", *(message["content"] for message in messages)]
 
-    def failed(item: Item, why: RequestFailed) -> None:
-        unanswered.append("\n".join([*prompt_of(item), f"--- failed: {why}", ""]))
+    def failed(original: Original, why: RequestFailed) -> None:
+        unanswered.append("\n".join([*prompt_of(original), f"--- failed: {why}", ""]))
 
-    for item, answer in teacher.ask(some, asking.request, failed):
+    for original, answer in teacher.ask(some, asking.request, failed):
         yield from unanswered
         unanswered.clear()
-        parts = prompt_of(item)
-        made = Made()
+        parts = prompt_of(original)
+        made = Variants()
         for index, completion in enumerate(answer):
-            reason = asking.read(item, completion, made, made_by(teacher, "llm", index))
+            reason = asking.read(original, completion, made, made_by(teacher, "llm", index))
             parts.append(f"--- answer {index + 1} of {len(answer)} ({completion.finish_reason})")
             if reason:
                 parts += [completion.text, f"--- left out: {reason}"]
             else:
                 hints = made.variants[-1]["origin"].get("hints")
-                parts.append(_difference(item.correct, made.variants[-1]["text"]))
+                parts.append(_difference(original.correct, made.variants[-1]["text"]))
                 parts.append(f"--- a variant{f'; hints taken out: {hints}' if hints else ''}")
         yield "\n".join([*parts, ""])
     yield from unanswered
