@@ -260,7 +260,7 @@ def compare(name: str, size: Size, pairs: list[Pair], peak: float, clock: Clock,
     return result
 
 
-def against_trl(name: str, size: Size, pairs: list[Pair], rounds: int, clock: Clock, result: dict[str, Any]) -> None:
+def against_trl(size: Size, pairs: list[Pair], rounds: int, clock: Clock, result: dict[str, Any]) -> None:
     """TRL's step of the same pairs, after the others, because its kernels stay in the model's code."""
     try:
         import trl  # noqa: F401
@@ -442,6 +442,6 @@ def main(folder: Path, limit: float, only: str | None) -> None:
         say(f"{name}, {kind} pairs ({clock.left():.0f} s left)")
         result = compare(name, size, pairs, peak, clock, rounds, liger)
         if kind == "evol" and clock.left() > 20:
-            against_trl(name, size, pairs, rounds, clock, result)
+            against_trl(size, pairs, rounds, clock, result)
         results.append(result | {"kind": kind})
     say(json.dumps(results))

@@ -46,10 +46,10 @@ def clean(code: str, correct: str, language: str, hints: dict[str, int]) -> str:
                 replace[i] = wanted[partner] if same else None
                 kind = "comment" if _HINT.search(texts[i]) else "changed comment"
                 hints[kind] = hints.get(kind, 0) + 1
-    return _rewritten(code, mine, replace, language)
+    return _rewritten(code, mine, replace)
 
 
-def _rewritten(code: str, found: Sequence[Span], replace: dict[int, str | None], language: str) -> str:
+def _rewritten(code: str, found: Sequence[Span], replace: dict[int, str | None]) -> str:
     for i in sorted(replace, reverse=True):
         new = replace[i]
         start, end = found[i].start, found[i].end

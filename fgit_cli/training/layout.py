@@ -145,7 +145,7 @@ def _fork_predictions(
     return np.stack([correct_at[j], predicted.add(first + j, example.pair.incorrect_ids[i])], axis=1)
 
 
-def _shared(predicted: _Predictions, span: Span, trunk_at: int, branch_at: int, example: Example, read: Reading) -> _At:
+def _shared(predicted: _Predictions, trunk_at: int, branch_at: int, example: Example, read: Reading) -> _At:
     """Predictions of an example whose trunk and branch begin at these positions."""
     pair, shared = example.pair, example.pair.shared
     first = trunk_at + len(pair.prompt_ids) - 1  # the position that predicts the first response token
@@ -176,7 +176,7 @@ def _lay_shared(examples: Sequence[Example], reads: Sequence[Reading]) -> "_Laid
         places.append(np.arange(span.prefix, span.prefix + span.branch))
     ends = np.cumsum([len(part) for part in ids])
     trunk_at, branch_at = [0, *ends[: len(spans) - 1]], ends[len(spans) - 1 : -1]
-    at = [_shared(predicted, *laid) for laid in zip(spans, trunk_at, branch_at, examples, reads, strict=True)]
+    at = [_shared(predicted, *laid) for laid in zip(trunk_at, branch_at, examples, reads, strict=True)]
     return _Laid(
         np.concatenate(ids)[None], np.concatenate(places)[None], tuple(spans), predicted, at, int(ends[-1])
     )  # fmt: skip
