@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from fgit_cli.app import COMMANDS
-from fgit_cli.commands.doctor import EXTRAS
+from fgit_cli.engines.installation import EXTRAS
 
 ROOT = Path(__file__).parent.parent
 

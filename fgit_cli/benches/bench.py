@@ -187,3 +187,25 @@ def load(name: str, data: str | None, given: Mapping[str, Any] = MappingProxyTyp
     """
     module, function = entry(name).function.split(":")
     return getattr(importlib.import_module(module), function)(name if name not in BENCHES else data, **given)
+
+
+def keep_only(bench: Bench, wanted: str) -> None:
+    """Leave out the tasks that are not in the list: ids, numbers and ranges of numbers, with commas.
+
+    Raises UsageError for what names no task that is judged.
+    """
+    numbers = {task_id.rpartition("/")[2]: task_id for task_id in bench.tasks}
+    chosen = set()
+    for word in (w.strip() for w in wanted.split(",")):
+        first, dash, last = word.partition("-")
+        named = {numbers.get(word, word)} & bench.tasks.keys()
+        if not named and dash and first.isdigit() and last.isdigit():
+            named = {numbers[n] for n in numbers if n.isdigit() and int(first) <= int(n) <= int(last)}
+        if not named:
+            raise UsageError(f"--tasks {word}: {bench.name} has no such task")
+        chosen |= named
+    others = [task_id for task_id in bench.tasks if task_id not in chosen]
+    bench.unusable = {**dict.fromkeys(others, "not among --tasks"), **bench.unusable}
+    if not bench.usable:
+        why = ", ".join(sorted({bench.unusable[task_id] for task_id in chosen}))
+        raise UsageError(f"--tasks {wanted}: none of them is judged ({why})")

@@ -19,7 +19,7 @@ from fgit_cli.core.disregard import COMMENTS, SPACE
 from fgit_cli.core.textdiff import Algorithm, Difference, Side
 from fgit_cli.errors import UsageError
 from fgit_cli.options import FilterOptions, PairFieldOptions, option
-from fgit_cli.stages.diff import Pair, diff, read_pair
+from fgit_cli.stages.diff import TextPair, diff, read_pair
 from fgit_cli.stages.running import Tally, run_filter
 
 View = Literal["auto", "json", "side-by-side", "unified"]
@@ -112,7 +112,7 @@ def run(options: Options) -> None:
         raise UsageError(f"--view {options.view} writes no records; leave --output out, or use --html beside it")
     page = PairPage(options.html, "diff", f"{made.algorithm}, compared by fgit diff") if options.html else None
 
-    def whole(pairs: Iterable[Pair], tally: Tally) -> Iterator[dict[str, Any]]:
+    def whole(pairs: Iterable[TextPair], tally: Tally) -> Iterator[dict[str, Any]]:
         looks = [printer(options.view)] if for_people else []
         if page:
             looks.append(lambda data, _: page.add(data))

@@ -96,7 +96,8 @@ def run(options: Options) -> None:
         return
     options = settle(options)
     bench = benches.load(options.bench, options.data, settings(options))
-    select(bench, options.tasks)
+    if options.tasks is not None:
+        benches.keep_only(bench, options.tasks)
     if options.evalplus_json and not hasattr(bench, "family"):
         raise UsageError(f"--evalplus-json: EvalPlus has no benchmark {bench.name}")
     if options.model is None:
@@ -122,7 +123,7 @@ def compare_sides(options: Options) -> None:
         raise UsageError(f"--bench {discriminate.NAME} has no use for {', '.join(unused)}; leave it out")
     if not options.data:
         raise UsageError(f"--bench {discriminate.NAME} needs --data FILE, pairs as `fgit mask` writes them")
-    scores, out = discriminate.Scores(), Writer(options.output)
+    scores, out = discriminate.Preferences(), Writer(options.output)
     for record in discriminate.discriminate(options.model or DEFAULT_MODEL, options.data):
         scores.add(record)
         out.write(record)
@@ -195,27 +196,6 @@ def settings(options: Options) -> dict[str, Any]:
             f"{', '.join(flag(n, Options) for n in sorted(unknown))}: --bench {options.bench} has no such setting"
         )
     return given
-
-
-def select(bench: benches.Bench, wanted: str | None) -> None:
-    """Leave out the tasks that are not in the list `--tasks`. Raises UsageError for what names no task to be judged."""
-    if wanted is None:
-        return
-    numbers = {task_id.rpartition("/")[2]: task_id for task_id in bench.tasks}
-    chosen = set()
-    for word in (w.strip() for w in wanted.split(",")):
-        first, dash, last = word.partition("-")
-        named = {numbers.get(word, word)} & bench.tasks.keys()
-        if not named and dash and first.isdigit() and last.isdigit():
-            named = {numbers[n] for n in numbers if n.isdigit() and int(first) <= int(n) <= int(last)}
-        if not named:
-            raise UsageError(f"--tasks {word}: {bench.name} has no such task")
-        chosen |= named
-    others = [task_id for task_id in bench.tasks if task_id not in chosen]
-    bench.unusable = {**dict.fromkeys(others, "not among --tasks"), **bench.unusable}
-    if not bench.usable:
-        why = ", ".join(sorted({bench.unusable[task_id] for task_id in chosen}))
-        raise UsageError(f"--tasks {wanted}: none of them is judged ({why})")
 
 
 def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:

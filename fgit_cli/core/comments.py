@@ -19,7 +19,7 @@ _STRING_LINE = re.compile(r"""(^|[;:])[ \t]*[rRuU]?["']""", re.M)
 
 
 @dataclass(frozen=True)
-class Span:
+class CommentSpan:
     """`code[start:end]` in characters; `docstring` or comment."""
 
     start: int
@@ -28,7 +28,7 @@ class Span:
 
 
 @lru_cache(maxsize=256)
-def spans(code: str, language: str) -> tuple[Span, ...]:
+def spans(code: str, language: str) -> tuple[CommentSpan, ...]:
     """Comments and docstrings of the code in order, none overlapping; empty for a language that Pygments lacks.
 
     Docstrings are known in Python alone. A shebang and an encoding line count as comments.
@@ -40,7 +40,7 @@ def spans(code: str, language: str) -> tuple[Span, ...]:
     return tuple(_pygments(code, language))
 
 
-def without(code: str, found: Sequence[Span]) -> str:
+def without(code: str, found: Sequence[CommentSpan]) -> str:
     """The code without these spans; a line that held nothing else goes with its comment."""
     out, at = [], 0
     for span in found:
@@ -57,7 +57,7 @@ def without(code: str, found: Sequence[Span]) -> str:
     return "".join([*out, code[at:]])
 
 
-def _python(code: str) -> list[Span] | None:
+def _python(code: str) -> list[CommentSpan] | None:
     """None where the code is no valid Python."""
     if not any(sign in code for sign in "#\"'"):
         return []  # it can have neither
@@ -75,7 +75,7 @@ def _python(code: str) -> list[Span] | None:
             comment = token.type == tokenize.COMMENT
             if comment or (token.type == tokenize.STRING and token.start[0] in docstrings):
                 (row, column), (last, end) = token.start, token.end
-                found.append(Span(starts[row - 1] + column, starts[last - 1] + end, not comment))
+                found.append(CommentSpan(starts[row - 1] + column, starts[last - 1] + end, not comment))
     except (tokenize.TokenError, IndentationError, SyntaxError):
         return None
     return found
@@ -92,21 +92,21 @@ def _docstring_lines(code: str, tree: ast.Module) -> set[int]:
     }
 
 
-def _pygments(code: str, language: str) -> list[Span]:
+def _pygments(code: str, language: str) -> list[CommentSpan]:
     lexer = _lexer(language)
     if lexer is None:
         return []
     from pygments.token import Comment, String
 
-    found: list[Span] = []
+    found: list[CommentSpan] = []
     for at, kind, text in lexer.get_tokens_unprocessed(f"{code}\n"):  # lexers want a comment's line to end
         docstring = kind in String.Doc
         if (kind in Comment and kind not in Comment.Preproc and kind not in Comment.PreprocFile) or docstring:
             end = at + len(text.rstrip("\n"))
             if found and found[-1].end == at and found[-1].docstring == docstring:
-                found[-1] = Span(found[-1].start, end, docstring)
+                found[-1] = CommentSpan(found[-1].start, end, docstring)
             elif end > at:
-                found.append(Span(at, end, docstring))
+                found.append(CommentSpan(at, end, docstring))
     return found
 
 

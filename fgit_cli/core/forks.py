@@ -16,7 +16,7 @@ Fork = tuple[int, int]  # numbers of a correct and of an incorrect token
 
 
 @dataclass(frozen=True)
-class Tokens:
+class SideTokens:
     """A response's ids, the end token last; the characters of all but that; and the spans that are not compared."""
 
     text: str
@@ -54,12 +54,12 @@ class Tokens:
         return not self.text.endswith("\n")
 
 
-def forks(correct: Tokens, incorrect: Tokens, places: Sequence[Place]) -> list[Fork | None]:
+def forks(correct: SideTokens, incorrect: SideTokens, places: Sequence[Place]) -> list[Fork | None]:
     """The fork of each hunk, in order; None where both sides go on alike to their ends."""
     return [_parting(correct, incorrect, *_start(correct, incorrect, place)) for place in places]
 
 
-def _start(correct: Tokens, incorrect: Tokens, place: Place) -> Fork:
+def _start(correct: SideTokens, incorrect: SideTokens, place: Place) -> Fork:
     """The tokens at which to begin: they start at one and the same place of the text, in the hunk or before it.
 
     A token may begin before the hunk, on one side alone too (`\n` and the hunk's indentation are often one token).
@@ -76,7 +76,7 @@ def _start(correct: Tokens, incorrect: Tokens, place: Place) -> Fork:
     return (j, i) if alike else first
 
 
-def _parting(correct: Tokens, incorrect: Tokens, j: int, i: int) -> Fork | None:
+def _parting(correct: SideTokens, incorrect: SideTokens, j: int, i: int) -> Fork | None:
     """The first tokens from these on that differ in more than what is ignored."""
     while True:
         shared = common_prefix(correct.ids[j:], incorrect.ids[i:])
@@ -95,7 +95,7 @@ def _parting(correct: Tokens, incorrect: Tokens, j: int, i: int) -> Fork | None:
 class _Read:
     """What was read of a side from a token on."""
 
-    tokens: Tokens
+    tokens: SideTokens
     number: int
     text: str = ""
     left_out: bool = False
@@ -111,7 +111,7 @@ class _Read:
         self.number += 1
 
 
-def _read_over(correct: Tokens, incorrect: Tokens, j: int, i: int) -> Fork | None:
+def _read_over(correct: SideTokens, incorrect: SideTokens, j: int, i: int) -> Fork | None:
     """Where both sides go on after tokens that differ in ignored text alone; None where they differ in more."""
     left, right = _Read(correct, j), _Read(incorrect, i)
     while left.text.startswith(right.text) or right.text.startswith(left.text):

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from fgit_cli.core.comments import Span, spans, without
+from fgit_cli.core.comments import CommentSpan, spans, without
 from fgit_cli.core.correspondence import Unusable
 
 _HINT_WORDS = r"(?:bug|buggy|bugged|wrong|incorrect|faulty|broken|flawed|erroneous)"
@@ -49,7 +49,7 @@ def clean(code: str, correct: str, language: str, hints: dict[str, int]) -> str:
     return _rewritten(code, mine, replace)
 
 
-def _rewritten(code: str, found: Sequence[Span], replace: dict[int, str | None]) -> str:
+def _rewritten(code: str, found: Sequence[CommentSpan], replace: dict[int, str | None]) -> str:
     for i in sorted(replace, reverse=True):
         new = replace[i]
         start, end = found[i].start, found[i].end

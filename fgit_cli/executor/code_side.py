@@ -48,7 +48,7 @@ _BUILTIN: dict[str, Callable[..., Any]] = {
 _TEXT = 2000  # characters of an exception's text
 
 
-class Side:
+class CodeSide:
     """The code's side of the dialogue: its names, and the things that the tests hold by number."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ class Side:
 class TestsFunction:
     """One of the tests' functions, as the code sees it."""
 
-    def __init__(self, number: int, name: str, side: Side) -> None:
+    def __init__(self, number: int, name: str, side: CodeSide) -> None:
         self.number, self._side = number, side
         self.__name__ = self.__qualname__ = name
 
@@ -195,7 +195,7 @@ def run(code: str) -> NoReturn:
         except BaseException as error:
             runner.raised(error)
             os._exit(0)
-        side = Side(namespace)
+        side = CodeSide(namespace)
         runner.emit(wire.LOADED)
         side.answer_all()
     except BaseException as error:

@@ -11,7 +11,7 @@ from fgit_cli.executor import wire
 from fgit_cli.executor.accounts import call_of, ended_as, utf8
 from fgit_cli.executor.jobs import Call, Outcome
 from fgit_cli.executor.sandbox import Frame, SandboxFailed
-from fgit_cli.executor.split import CannotSplit, Plan
+from fgit_cli.executor.split import CannotSplit, SplitPlan
 
 _MESSAGE = 64 << 20  # bytes of one message
 ODD = "the code gives the tests objects of its own"
@@ -83,7 +83,7 @@ def hold(
     tests_worker: Runner,
     code: str,
     tests: str,
-    plan: Plan,
+    plan: SplitPlan,
     limit: float,
     memory: int,
     seed: int,

@@ -204,7 +204,7 @@ class Executor:
         self,
         code: str,
         tests: str,
-        plan: split.Plan,
+        plan: split.SplitPlan,
         limit: float = 10.0,
         memory: int | None = None,
         seed: int = 0,
@@ -243,10 +243,10 @@ class Executor:
             why = str(reason)
         return _Tried(self._beside(reference, run, why), None)
 
-    def _apart(self, code: str, run: "_TestRun", plan: split.Plan) -> Outcome:
+    def _apart(self, code: str, run: "_TestRun", plan: split.SplitPlan) -> Outcome:
         return self._seeded(lambda seed: self._talk(code, run, plan, seed))
 
-    def _talk(self, code: str, run: "_TestRun", plan: split.Plan, seed: int) -> Outcome:
+    def _talk(self, code: str, run: "_TestRun", plan: split.SplitPlan, seed: int) -> Outcome:
         def talk(worker: Worker) -> Outcome:
             return worker.apart(code, run.tests, plan, run.limit, run.memory, seed)
 
@@ -309,7 +309,7 @@ class _Tried(NamedTuple):
     """What came of a reference under its tests; `plan`: how to run them apart, None where they run beside the code."""
 
     outcome: Outcome
-    plan: split.Plan | None
+    plan: split.SplitPlan | None
 
 
 class _Turns:

@@ -30,7 +30,7 @@ class CannotSplit(Exception):
 
 
 @dataclass(frozen=True)
-class Plan:
+class SplitPlan:
     """What the tests need of the code. `names`: bound by the code; `classes`: those that the tests name and that are no
     functions; `imports`: statements; `odd`: the code may give objects of other classes."""
 
@@ -43,7 +43,7 @@ class Plan:
         return {"names": self.names, "classes": self.classes, "imports": self.imports, "odd": self.odd}
 
 
-def plan(code: str, tests: str, sure: bool) -> Plan:
+def plan(code: str, tests: str, sure: bool) -> SplitPlan:
     """What the tests need of this code. Raises CannotSplit.
 
     `sure`: the code is the reference, which will show whether the tests run apart; else what tests commonly cannot is
@@ -76,7 +76,9 @@ def plan(code: str, tests: str, sure: bool) -> Plan:
             raise CannotSplit(f"the tests use {name}, which the code imports")
         module, member = imported[name]
         statements.append(f"from {module} import {member} as {name}" if member else f"import {module} as {name}")
-    return Plan(tuple(sorted(own)), tuple(sorted(own & wanted - _defined(tree, _FUNCTIONS))), "\n".join(statements))
+    return SplitPlan(
+        tuple(sorted(own)), tuple(sorted(own & wanted - _defined(tree, _FUNCTIONS))), "\n".join(statements)
+    )
 
 
 def _elsewhere(name: str) -> bool:

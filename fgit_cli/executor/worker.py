@@ -21,7 +21,7 @@ from fgit_cli.executor.jobs import (
     Status,
 )
 from fgit_cli.executor.sandbox import Frame, Sandbox, SandboxFailed
-from fgit_cli.executor.split import Plan
+from fgit_cli.executor.split import SplitPlan
 from fgit_cli.executor.values import plainly_different
 
 _NO_TOTAL = 24 * 3600.0
@@ -234,7 +234,7 @@ class Worker:
             timed_out_under_load=self.timed_out_under_load(end),
         )  # fmt: skip
 
-    def apart(self, code: str, tests: str, plan: Plan, limit: float, memory: int | None, seed: int) -> Outcome:
+    def apart(self, code: str, tests: str, plan: SplitPlan, limit: float, memory: int | None, seed: int) -> Outcome:
         """Run code and tests in two processes. Raises CannotSplit where that turns out to be impossible."""
         if self._beside is None:
             self._beside = Worker(self._start, self._memory)

@@ -10,7 +10,7 @@ from fgit_cli.errors import InputError
 from fgit_cli.stages.running import Tally
 
 
-class Pair(NamedTuple):
+class TextPair(NamedTuple):
     """A record and its two texts; `incorrect` is None for a record passed on unpaired."""
 
     record: dict[str, Any]
@@ -18,7 +18,7 @@ class Pair(NamedTuple):
     incorrect: str | None
 
 
-def read_pair(record: dict[str, Any], named: Mapping[str, str | None], keep_unpaired: bool) -> Pair:
+def read_pair(record: dict[str, Any], named: Mapping[str, str | None], keep_unpaired: bool) -> TextPair:
     """Correct and incorrect response of a record; `named` are the fields that the user named.
 
     Raises InputError for a record without an incorrect response, unless `keep_unpaired` passes it on.
@@ -31,10 +31,10 @@ def read_pair(record: dict[str, Any], named: Mapping[str, str | None], keep_unpa
             f"no incorrect response; give one of the fields {', '.join(fields.INCORRECT)}, or --incorrect-field, "
             "or pass such records on with --keep-unpaired"
         )
-    return Pair(record, correct, incorrect)
+    return TextPair(record, correct, incorrect)
 
 
-def diff(pairs: Iterable[Pair], tally: Tally, made: Comparison) -> Iterator[dict[str, Any]]:
+def diff(pairs: Iterable[TextPair], tally: Tally, made: Comparison) -> Iterator[dict[str, Any]]:
     """Each record with its `diff`; one without difference or too long to compare is left out."""
     for pair in pairs:
         with tally.each(pair.record):
@@ -42,7 +42,7 @@ def diff(pairs: Iterable[Pair], tally: Tally, made: Comparison) -> Iterator[dict
                 yield pair.record
 
 
-def compared(pair: Pair, tally: Tally, made: Comparison) -> bool:
+def compared(pair: TextPair, tally: Tally, made: Comparison) -> bool:
     """Give the record its `diff`; False, and a reject, where it has none."""
     record, correct, incorrect = pair
     if incorrect is None:

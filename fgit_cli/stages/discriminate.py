@@ -14,7 +14,7 @@ NAME = "discrimination"
 
 
 @dataclass
-class Scores:
+class Preferences:
     """What was told of the pairs so far."""
 
     ratios: list[float] = field(default_factory=list)

@@ -14,14 +14,14 @@ from fgit_cli.core import fields
 from fgit_cli.core.align import UNALIGNED
 from fgit_cli.core.diff_field import Comparison, from_field
 from fgit_cli.core.disregard import left_out
-from fgit_cli.core.forks import Fork, Tokens, forks
+from fgit_cli.core.forks import Fork, SideTokens, forks
 from fgit_cli.core.mask_counts import MaskCounts
 from fgit_cli.core.masks import Granularity, count_changed, values
 from fgit_cli.core.textdiff import Algorithm, Difference, Place, TooLong, changed_in
 from fgit_cli.errors import InputError
 from fgit_cli.messages import flag
 from fgit_cli.stages.bugs import Bug, bug_of
-from fgit_cli.stages.diff import Pair
+from fgit_cli.stages.diff import TextPair
 from fgit_cli.stages.parallel import ordered, waiting
 from fgit_cli.stages.running import Rejected, Tally
 
@@ -61,7 +61,7 @@ class RecordJob(NamedTuple):
     job: Job
 
 
-def read_job(pair: Pair, settings: Settings, given: Container[str]) -> RecordJob:
+def read_job(pair: TextPair, settings: Settings, given: Container[str]) -> RecordJob:
     """The job of a pair, with the difference that its record brings.
 
     Raises InputError for a difference that does not fit the texts, or that was made otherwise than an option says
@@ -179,8 +179,8 @@ class Masker:
         incorrect_ids = [*incorrect.ids, end]
         places = made.places(job.incorrect, job.correct, difference)
         parted = forks(
-            Tokens(job.correct, correct_ids, correct.spans, left_out(job.correct, made.ignore)),
-            Tokens(job.incorrect, incorrect_ids, incorrect.spans, left_out(job.incorrect, made.ignore)),
+            SideTokens(job.correct, correct_ids, correct.spans, left_out(job.correct, made.ignore)),
+            SideTokens(job.incorrect, incorrect_ids, incorrect.spans, left_out(job.incorrect, made.ignore)),
             places or (),
         )
         if self.settings.gaps == "fork":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fgit_cli.core.align import Spans
 from fgit_cli.core.disregard import left_out
 from fgit_cli.core.disregard import places as places_of
-from fgit_cli.core.forks import Tokens, forks
+from fgit_cli.core.forks import SideTokens, forks
 
 WORDS = re.compile(r"\n+[ \t]*|[ \t]+\n|[ \t]?\w+|[<>=!]+|.", re.S)  # line ends take the indentation along, as in BPE
 END = 0
@@ -21,7 +21,7 @@ def tokens(text, ignore, pattern=WORDS, ids=None):
     assert "".join(pieces) == text
     ends = [sum(map(len, pieces[: k + 1])) for k in range(len(pieces))]
     spans = Spans([e - len(p) for e, p in zip(ends, pieces, strict=True)], ends)
-    return Tokens(text, [*(ids.setdefault(p, len(ids) + 1) for p in pieces), END], spans, left_out(text, ignore))
+    return SideTokens(text, [*(ids.setdefault(p, len(ids) + 1) for p in pieces), END], spans, left_out(text, ignore))
 
 
 def spelled(side, number):

@@ -27,7 +27,7 @@ def run(text: str) -> dict[str, int]:
     The report: `asserted`, how many assertions were reached; `tested`, 0 where the text defines anew all that the code
     defines, so that nothing of the code was run.
     """
-    run = Run(text, sys.modules["__main__"].__dict__)
+    run = TestText(text, sys.modules["__main__"].__dict__)
     try:
         run.everything()
     except BaseException as error:
@@ -38,8 +38,8 @@ def run(text: str) -> dict[str, int]:
     return run.report()
 
 
-class Run:
-    """One test text at work."""
+class TestText:
+    """A text of tests, and what came of it as far as it ran."""
 
     def __init__(self, text: str, namespace: dict[str, Any]) -> None:
         self.text, self.names = text, namespace

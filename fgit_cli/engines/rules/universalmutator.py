@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 
-from fgit_cli.core.comments import Span, spans
+from fgit_cli.core.comments import CommentSpan, spans
 from fgit_cli.engines.rules import Mutation
 from fgit_cli.errors import MissingExtra
 
@@ -130,7 +130,7 @@ class _Line:
         return new + tail
 
 
-def _take_out(lines: list[_Line], found: Sequence[Span]) -> None:
+def _take_out(lines: list[_Line], found: Sequence[CommentSpan]) -> None:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line.text) + 1)

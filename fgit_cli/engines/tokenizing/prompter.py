@@ -20,7 +20,7 @@ CONTROL = "the tokenizer reads text of the instruction as a control token"
 ENDS = frozenset({"<|im_end|>", "<|EOT|>", "<|eot_id|>", "<end_of_turn>"})  # of a turn, in the families that fgit meets
 
 
-class Encoded(NamedTuple):
+class EncodedPrompt(NamedTuple):
     """A prompt's ids, and the id of the token that ends the response."""
 
     ids: list[int]
@@ -35,26 +35,26 @@ class Prompter:
 
     def instructions(
         self, instructions: list[Instruction], responses: list[str] | None = None
-    ) -> list[Encoded | Refused]:
+    ) -> list[EncodedPrompt | Refused]:
         """For each instruction its prompt, or the reason why the template or the tokenizer cannot write it.
 
         `responses`: those to come, where they are known; one that thinks may decide how the prompt ends.
         """
         assert self.template, "no template was named, and the tokenizer has none of its own"
-        prompts: list[templates.Prompt | Refused] = []
+        prompts: list[templates.PromptParts | Refused] = []
         for instruction, response in zip(instructions, responses or [""] * len(instructions), strict=True):
             try:
                 prompts.append(self.template.prompt(instruction, response))
             except Refused as reason:
                 prompts.append(reason)
         encoded = iter(self.tokenizer.encode_prompts([p.pieces for p in prompts if not isinstance(p, Refused)]))
-        made: list[Encoded | Refused] = []
+        made: list[EncodedPrompt | Refused] = []
         for prompt in prompts:
             ids = None if isinstance(prompt, Refused) else next(encoded)
             if isinstance(prompt, Refused):
                 made.append(prompt)
             else:
-                made.append(Refused(CONTROL) if ids is None else Encoded(prompt.before + ids, prompt.end))
+                made.append(Refused(CONTROL) if ids is None else EncodedPrompt(prompt.before + ids, prompt.end))
         return made
 
     @cached_property

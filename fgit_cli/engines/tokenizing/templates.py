@@ -36,7 +36,7 @@ class Refused(ValueError):
     """A chat template does not write these turns; the message is the reason for the rejects."""
 
 
-class Prompt(NamedTuple):
+class PromptParts(NamedTuple):
     """A prompt in pieces for `Tokenizer.encode_prompts`, and the id of the token that ends the response.
 
     `before` are the ids that the tokenizer's own encoding puts before a text (BOS); the first piece still begins one.
@@ -57,7 +57,7 @@ class Template(Protocol):
     def writes_tools(self) -> bool:
         """Whether the template tells the model which tools there are."""
 
-    def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
+    def prompt(self, instruction: Instruction, response: str = "") -> PromptParts:
         """The prompt of an instruction; how the response thinks may decide how it ends. Raises Refused."""
 
 
@@ -115,13 +115,13 @@ class TextTemplate:
         prefix = self._tokenizer.prefix_ids
         return _pieces([(self.before, True)], self._tokenizer)[: len(prefix)] == prefix
 
-    def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
+    def prompt(self, instruction: Instruction, response: str = "") -> PromptParts:
         own = [(self.before, True), (instruction.text, False), (self.after, True)]
         prefix = [] if self.begins_itself else self._tokenizer.prefix_ids
-        return Prompt(_pieces(own, self._tokenizer), self._end, prefix)
+        return PromptParts(_pieces(own, self._tokenizer), self._end, prefix)
 
 
-class Shape(NamedTuple):
+class ChatShape(NamedTuple):
     """What a chat template writes around the contents of turns with certain roles."""
 
     literals: list[str]  # before the first content, between, after the last
@@ -160,7 +160,7 @@ class ChatTemplate:
             return self._render(turns, True, [tool]) != self._render(turns, True)
         return False
 
-    def prompt(self, instruction: Instruction, response: str = "") -> Prompt:
+    def prompt(self, instruction: Instruction, response: str = "") -> PromptParts:
         tools = instruction.tools if self.writes_tools else None
         shape = self._shape(*_key(instruction, tools))
         text = self._rendered(instruction.messages, shape, tools)
@@ -174,7 +174,7 @@ class ChatTemplate:
                     literals = [*literals[:-1], self._before(instruction, tools, response, text[:asked], literals[-1])]
                 own = [p for literal, content in zip(literals, [*changed, ""], strict=True)
                        for p in ((literal, True), (content, False))]  # fmt: skip
-                return Prompt(_pieces(own, self._tokenizer), shape.end, [])
+                return PromptParts(_pieces(own, self._tokenizer), shape.end, [])
         raise Refused("the chat template rewrites the instruction")
 
     def _before(self, instruction: Instruction, tools: list[Any] | None, response: str, asked: str, usual: str) -> str:
@@ -192,7 +192,7 @@ class ChatTemplate:
         opening = thinking.opens(response)  # the template writes the thinking otherwise: end before it
         return usual[: usual.rindex(opening)] if opening and opening in usual else usual
 
-    def _rendered(self, messages: list[Turn], shape: Shape, tools: list[Any] | None) -> str:
+    def _rendered(self, messages: list[Turn], shape: ChatShape, tools: list[Any] | None) -> str:
         if not shape.tail:
             return self._render(messages, True, tools)
         whole = self._render([*messages, {"role": "assistant", "content": "0"}], False, tools)
@@ -207,7 +207,7 @@ class ChatTemplate:
         except Exception as error:  # the template is somebody else's, and so is whatever it raises
             raise Refused(f"the chat template refuses the turns: {' '.join(str(error).split())[:200]}") from None
 
-    def _shape_of(self, turns_known: tuple[tuple[str, str], ...], tools_json: str) -> Shape:
+    def _shape_of(self, turns_known: tuple[tuple[str, str], ...], tools_json: str) -> ChatShape:
         """The shape for turns of these roles; what is known of a turn, as JSON, is part of it, as the tools are."""
         if any(_controls(self._tokenizer).search(known) for known in [tools_json, *(k for _, k in turns_known)]):
             raise Refused("tools or their calls hold the text of a control token")
@@ -238,7 +238,7 @@ class ChatTemplate:
             literals.append(literal)
         closing = _controls(self._tokenizer).match(suffix.lstrip())
         end = self._tokenizer.controls[closing[0]][0] if closing else self._tokenizer.eos
-        return Shape([*literals, rest], tail, end)
+        return ChatShape([*literals, rest], tail, end)
 
 
 def _key(instruction: Instruction, tools: list[Any] | None) -> tuple[tuple[tuple[str, str], ...], str]:

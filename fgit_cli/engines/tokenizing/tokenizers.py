@@ -33,7 +33,7 @@ class Encoded(NamedTuple):
     spans: Spans | None
 
 
-class Part(NamedTuple):
+class ChangedPart(NamedTuple):
     """What of a response is to be encoded; the ids before and from `after` on are those of the correct response."""
 
     text: str
@@ -160,15 +160,15 @@ class Tokenizer:
             out.append((first, self._spanned(text, ids)))
         return out
 
-    def _part(self, correct: str, incorrect: str, encoded: Encoded) -> Part:
+    def _part(self, correct: str, incorrect: str, encoded: Encoded) -> ChangedPart:
         """What of the incorrect response must be encoded, and how many tokens of the correct one stay around it."""
         if self._places and encoded.spans:
             start, end, incorrect_end = window(correct, incorrect, self._places)
             spans = encoded.spans
             before, after = bisect_left(spans.starts, start), bisect_left(spans.starts, end)
             if spans.cut_at(before, start) and spans.cut_at(after, end):
-                return Part(incorrect[start:incorrect_end], before, after)
-        return Part(incorrect, 0, len(encoded.ids))
+                return ChangedPart(incorrect[start:incorrect_end], before, after)
+        return ChangedPart(incorrect, 0, len(encoded.ids))
 
     def _spanned(self, text: str, ids: list[int]) -> Encoded:
         try:
