@@ -33,18 +33,19 @@ Builders = dict[str, "Callable[[], Table | None]"]
 
 # The tables in the order of a report.
 ORDER = (
-    "scores", "intervals", "gains", "comparison", "passk", "tasks", "errors", "messages", "near", "faults", "lab",
-    "training", "pairs", "variants", "variant_reasons", "variant_kinds", "against",
+    "scores", "intervals", "gains", "comparison", "between", "passk", "tasks", "errors", "messages", "near", "faults",
+    "lab", "training", "pairs", "variants", "variant_reasons", "variant_kinds", "against",
 )  # fmt: skip
-NEED_SCIPY = ("comparison", "lab")
+NEED_SCIPY = ("comparison", "between", "lab")
 DETAILS = ("tasks", "messages")  # long ones: text formats have them only when they are named
+MOST_BETWEEN = 12  # rows of `between`, before it is a long one too
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
     files: list[str] = argument(
         "What fgit eval, train or mask wrote (.gz too; `-` or none: stdin).",
-        metavar="[[LABEL=]FILE]...", recorded=False,
+        metavar="[LABEL=]FILE", recorded=False,
     )  # fmt: skip
     format: Format = option(
         "terminal",
@@ -76,6 +77,14 @@ class Options(Common):
     plots: str | None = option(
         None, "Also draw the plots into this folder, each as PNG and SVG.", metavar="DIR", recorded=False
     )
+    plot: list[str] = option(
+        [], "Also draw one plot into this file (.svg, .png, .pdf): the one of that name (comparison, scores, loss, "
+        "...), else the first; may be given several times.", metavar="[NAME=]FILE", recorded=False,
+    )  # fmt: skip
+    plot_size: str | None = option(
+        None, "Of --plot: column (3.4x2.6), page (7x4), slide (13.3x7.5) or what you name; beyond 7 inches the text "
+        "grows too (a .pdf stays at 7 and keeps the shape).", metavar="WIDTHxHEIGHT", unit="inches", recorded=False,
+    )  # fmt: skip
     output: str | None = option(
         None, "Write here, not to stdout; the file appears under its name when it is whole.",
         flags=("--output", "-o"), metavar="FILE", recorded=False,
@@ -83,21 +92,24 @@ class Options(Common):
 
 
 def run(options: Options) -> None:
-    from fgit_cli.reporting import formats, inputs
+    from fgit_cli.reporting import formats, in_words, inputs
 
     alone = not options.files and (options.variants or (options.against and sys.stdin.isatty()))
     read = inputs.Inputs() if alone else inputs.read(options.files)
     if read.empty and not options.against and not options.variants:
         note("report", options, "the input is empty: no records")
         return
-    tables = chosen(builders(read, options), options)
+    makers = builders(read, options)
+    tables = chosen(makers, options)
+    said = [] if options.table else [one for one in in_words.findings(tables) if one.against][: in_words.MOST_SAID]
+    short = [t for t in tables if options.table or t.name != "between" or len(t.rows) <= MOST_BETWEEN]
     match options.format:
         case "terminal":
-            written = formats.terminal(tables, to_terminal=options.output is None and sys.stdout.isatty())
+            written = formats.terminal(short, said, to_terminal=options.output is None and sys.stdout.isatty())
         case "markdown":
-            written = formats.markdown(tables)
+            written = formats.markdown(short, said)
         case "latex":
-            written = formats.latex(tables)
+            written = formats.latex(short)
         case "csv":
             written = formats.csv_text(tables)
         case "json":
@@ -105,11 +117,7 @@ def run(options: Options) -> None:
             written = formats.json_text(tables, how)
         case "html":
             written = page(read, tables, options)
-    if options.plots:
-        from fgit_cli.reporting import drawing
-
-        drawn = drawing.write(all_plots(read, tables), options.plots)
-        note("report", options, f"{len(drawn)} files of plots in {options.plots}")
+    draw(read, for_plots(makers, tables, options), options)
     if options.output is None or options.output == "-":
         sys.stdout.write(written)
         return
@@ -117,6 +125,27 @@ def run(options: Options) -> None:
         jsonl.write_text_whole(Path(options.output), written)
     except OSError as error:
         raise UsageError(f"--output {options.output}: {error.strerror}") from None
+
+
+def for_plots(makers: "Builders", tables: "list[Table]", options: Options) -> "list[Table]":
+    """The tables that plots are drawn from, also where others were asked for to be written."""
+    if not (options.plot or options.plots) or not (options.table or options.format == "csv"):
+        return tables
+    return [table for name in ("comparison", "between", "lab") if (table := made(name, makers, options))]
+
+
+def draw(read: "Inputs", tables: "list[Table]", options: Options) -> None:
+    """The plots asked for as files."""
+    from fgit_cli.reporting import drawing
+
+    size = drawing.parse_size(options.plot_size) if options.plot_size else None
+    if options.plots:
+        drawn = drawing.write(all_plots(read, tables), options.plots)
+        note("report", options, f"{len(drawn)} files of plots in {options.plots}")
+    for word in options.plot:
+        said = drawing.write_one(all_plots(read, tables), word, size)
+        if said:
+            note("report", options, said)
 
 
 def builders(read: "Inputs", options: Options) -> "Builders":
@@ -151,6 +180,7 @@ def builders(read: "Inputs", options: Options) -> "Builders":
             makers |= {
                 "gains": partial(comparison.gains, runs, baseline),
                 "comparison": partial(comparison.paired, runs, baseline),
+                "between": partial(comparison.between, runs, baseline),
                 "tasks": partial(comparison.wins_and_losses, runs, baseline),
                 "faults": partial(repairs.faults, runs, nearest, baseline),
             }

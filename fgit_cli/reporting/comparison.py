@@ -1,12 +1,16 @@
 """Is it better, where, and is it noise: gains over a baseline, paired tests, the tasks won and lost."""
 
+from collections.abc import Iterable
+
 from fgit_cli.core.statistics import answer, compare, holm, needed
 from fgit_cli.errors import UsageError
 from fgit_cli.reporting.results import Run, Tests
-from fgit_cli.reporting.scores import Runs, benches, models, percent, title
+from fgit_cli.reporting.scores import Runs, benches, models, percent, tested_title
 from fgit_cli.reporting.table import Column, Table
 
 TESTS_TITLE: dict[Tests, str] = {"base": "base", "plus": "base and plus"}
+
+Shared = tuple[str, str, Tests, dict[str, float], dict[str, float]]  # what `shared_tasks` finds of a pair of runs
 
 
 def choose_baseline(runs: Runs, asked: str | None) -> str:
@@ -28,7 +32,7 @@ def gains(runs: Runs, baseline: str) -> Table:
     """
     pairs = [(b, t) for b in benches(runs) for t in tests_of(runs, b)]
     columns = [Column("model", "Model")]
-    columns += [Column(f"{b}_{t}", title(b).replace(" (+)", "" if t == "base" else "+"), "relative") for b, t in pairs]
+    columns += [Column(f"{b}_{t}", tested_title(b, t == "plus"), "relative") for b, t in pairs]
     columns.append(Column("average", "Of the averages", "relative"))
     rows = []
     for model in models(runs):
@@ -59,38 +63,75 @@ def tests_of(runs: Runs, bench: str) -> list[Tests]:
 
 def paired(runs: Runs, baseline: str) -> Table:
     """Every other model against the baseline, task by task; Holm's correction over the whole table."""
-    columns = [
-        Column("model", "Model"), Column("bench", "Bench"), Column("tests", "Tests"), Column("tasks", "Tasks", "count"),
-        Column("wins", "Wins", "count"), Column("losses", "Losses", "count"),
-        Column("difference", "Difference", "points"), Column("interval", "95 % interval", "interval"),
-        Column("p", "p", "p"), Column("p_holm", "p, Holm", "p"), Column("answer", "Answer"),
-        Column("needed", "Needed", "points"),
-    ]  # fmt: skip
+    rows = tested(shared_tasks(runs, baseline), baseline)
+    columns = [Column("model", "Model"), *COMPARED]
+    return Table("comparison", f"Against {baseline}, task by task", columns, rows, explained(rows))
+
+
+def between(runs: Runs, baseline: str) -> Table | None:
+    """The models beside the baseline against each other, of two the better one against the other; None for fewer.
+
+    By one set of tests a bench alone: base and plus where both have them. Holm's correction is over this table.
+    """
+    others = [model for model in models(runs) if model != baseline]
     rows: list[dict] = []
-    for model, bench, tests, new, old in shared_tasks(runs, baseline):
+    for place, earlier in enumerate(others):
+        for later in others[place + 1 :]:
+            both = {key: run for key, run in runs.items() if key[0] in (earlier, later)}
+            found = shared_headlines(both, earlier)
+            gained = sum(sum(new.values()) - sum(old.values()) for *_, new, old in found)
+            rows += tested(found, earlier) if gained >= 0 else tested(shared_headlines(both, later), later)
+    if not rows:
+        return None
+    adjust(rows)
+    columns = [Column("model", "Model"), Column("against", "Against"), *COMPARED]
+    return Table("between", "Between the others, task by task", columns, rows, explained(rows)[1:2])
+
+
+COMPARED = [
+    Column("bench", "Bench"), Column("tests", "Tests"), Column("tasks", "Tasks", "count"),
+    Column("wins", "Wins", "count"), Column("losses", "Losses", "count"),
+    Column("difference", "Difference", "points"), Column("interval", "95 % interval", "interval"),
+    Column("p", "p", "p"), Column("p_holm", "p, Holm", "p"), Column("answer", "Answer"),
+    Column("needed", "Needed", "points"),
+]  # fmt: skip
+
+
+def tested(pairs: Iterable[Shared], against: str) -> list[dict]:
+    """A row for each pair of runs with its difference, interval and test; Holm's correction is over these rows."""
+    rows: list[dict] = []
+    for model, bench, tests, new, old in pairs:
         found = compare(list(new.values()), [old[task] for task in new])
         need = needed(found.wins + found.losses) if found.test == "McNemar, exact" else None
         rows.append({
-            "model": model, "bench": bench, "tests": TESTS_TITLE[tests], "tasks": found.tasks, "wins": found.wins,
-            "losses": found.losses, "difference": 100 * found.difference,
+            "model": model, "against": against, "bench": bench, "tests": TESTS_TITLE[tests], "tasks": found.tasks,
+            "wins": found.wins, "losses": found.losses, "difference": 100 * found.difference,
             "interval": (100 * found.low, 100 * found.high), "p": found.p, "test": found.test,
             "needed": None if need is None else 100 * need / found.tasks,
         })  # fmt: skip
+    adjust(rows)
+    return rows
+
+
+def adjust(rows: list[dict]) -> None:
+    """Put Holm's p over all these rows, and the answer that it allows, into each."""
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
         row["answer"] = answer(row["difference"], p)
-    kinds = {row["test"] for row in rows}
-    notes = [
+
+
+def explained(rows: list[dict]) -> list[str]:
+    tests = " or ".join(sorted({row["test"] for row in rows}))
+    comparisons = f"{len(rows)} comparison{'s' * (len(rows) != 1)}"
+    return [
         "Differences in points of percent over the tasks that both have; interval: Tango's paired score interval, with "
         "several samples a task a paired bootstrap.",
-        f"p: {' or '.join(sorted(kinds))}, two-sided; Holm over the {len(rows)} comparisons of this table; "
-        "the answer is at 0.05 after Holm.",
+        f"p: {tests}, two-sided; Holm over the {comparisons} of this table; the answer is at 0.05 after Holm.",
         "Needed: the smallest difference that the same number of disagreements could have shown at 0.05, alone.",
     ]
-    return Table("comparison", f"Against {baseline}, task by task", columns, rows, notes)
 
 
-def shared_tasks(runs: Runs, baseline: str) -> list[tuple[str, str, Tests, dict[str, float], dict[str, float]]]:
+def shared_tasks(runs: Runs, baseline: str) -> list[Shared]:
     """Model, bench, tests, and per shared task the shares of the model and of the baseline."""
     found = []
     for (model, bench), run in runs.items():
@@ -105,6 +146,11 @@ def shared_tasks(runs: Runs, baseline: str) -> list[tuple[str, str, Tests, dict[
             if shared:
                 found.append((model, bench, tests, {t: new[t] for t in shared}, {t: old[t] for t in shared}))
     return found
+
+
+def shared_headlines(runs: Runs, baseline: str) -> list[Shared]:
+    """Of what `shared_tasks` finds one entry a model and bench: by base and plus tests where both have them."""
+    return list({found[:2]: found for found in shared_tasks(runs, baseline)}.values())
 
 
 def wins_and_losses(runs: Runs, baseline: str) -> Table:

@@ -19,9 +19,16 @@ SERIES = ("#2563c9", "#d9641e", "#16866b", "#a03fae", "#b3870f", "#5b6b7c", "#c2
 INK, MUTED, GRID, PAPER = "#1d2126", "#8a929b", "#e4e6ea", "#ffffff"
 MARKERS = {"ink": "#010203", "soft": "#010204", "line": "#010205"}  # of the page's variables
 SERIES_MARKERS = tuple(f"#0102{n:02x}" for n in range(16, 16 + len(SERIES)))
-WIDTH = 7.0  # inches
-ENDINGS = ("png", "svg")
+WIDTH = 7.0  # inches; a wider plot is this one enlarged, so that its text grows with it
+LEGEND_LETTERS = 105  # that fit beside each other in a legend above
+ENDINGS = ("png", "svg")  # of a folder of plots
+FORMATS = ("svg", "png", "pdf")  # of a single one
+SIZES = {"column": (3.4, 2.6), "page": (7.0, 4.0), "slide": (13.3, 7.5)}  # inches
+CROWDED = 0.75  # of the height that a plot wants
 
+UNDATED = {"svg": ("Date", "Creator"), "png": ("Software",), "pdf": ("CreationDate", "Creator", "Producer")}
+
+Size = tuple[float, float]
 Draw = Callable[[Any], None]  # takes a matplotlib Figure, which carries a Look as `fgit`
 
 
@@ -50,8 +57,9 @@ class Look:
         """A legend without a frame where it hides least, or in rows above the plot; none where nothing is labelled."""
         handles, labels = axes.get_legend_handles_labels()
         if above and handles:
+            beside = max(1, LEGEND_LETTERS // (6 + max(map(len, labels))))
             axes.figure.legend(
-                handles, labels, loc="outside upper left", ncols=min(4, len(labels)), frameon=False,
+                handles, labels, loc="outside upper left", ncols=min(beside, len(labels)), frameon=False,
                 labelcolor=self.ink, fontsize=8,
             )  # fmt: skip
         elif handles:
@@ -66,14 +74,19 @@ def available() -> bool:
     return True
 
 
-def draw(plot: Plot, page: bool, endings: tuple[str, ...]) -> list[bytes]:
-    """The drawn plot in each of the formats `svg` and `png`. Raises MissingExtra where matplotlib is not installed."""
+def draw(plot: Plot, page: bool, endings: tuple[str, ...], size: Size | None = None) -> list[bytes]:
+    """The drawn plot in each of the formats; `size` is width and height in inches, by default 7 and the plot's height.
+
+    Raises MissingExtra where matplotlib is not installed.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtra("a plot", "plots") from None
     look = Look(page)
+    wide, high = size or (WIDTH, plot.height)
+    enlarged = max(1.0, wide / WIDTH)
     style: Any = {
         "font.size": 9, "axes.titlesize": 9, "axes.edgecolor": look.ink, "axes.labelcolor": look.ink,
         "text.color": look.ink, "xtick.color": look.ink, "ytick.color": look.ink, "axes.linewidth": 0.8,
@@ -84,17 +97,24 @@ def draw(plot: Plot, page: bool, endings: tuple[str, ...]) -> list[bytes]:
     }  # fmt: skip
     made = []
     with matplotlib.rc_context(style):
-        drawn: Any = Figure(figsize=(WIDTH, plot.height), layout="constrained", facecolor="none" if page else PAPER)
+        drawn: Any = Figure(
+            figsize=(wide / enlarged, high / enlarged), layout="constrained", facecolor="none" if page else PAPER
+        )
         drawn.fgit = look
         plot.draw(drawn)
         for axes in drawn.axes:
             axes.patch.set_alpha(0)
         for ending in endings:
             out = io.BytesIO()
-            metadata = {"Date": None, "Creator": None} if ending == "svg" else {"Software": None}
-            drawn.savefig(out, format=ending, dpi=200, metadata=metadata)
-            made.append(out.getvalue())
+            drawn.savefig(out, format=ending, dpi=200 * enlarged, metadata=dict.fromkeys(UNDATED[ending]))
+            made.append(larger(out.getvalue(), enlarged) if ending == "svg" else out.getvalue())
     return made
+
+
+def larger(svg: bytes, factor: float) -> bytes:
+    """The drawing with its width and height multiplied; what is inside scales with them."""
+    numbers = rb'(width|height)="([\d.]+)pt"'
+    return re.sub(numbers, lambda m: b'%s="%gpt"' % (m[1], float(m[2]) * factor), svg, count=2)  # the root's own
 
 
 def for_page(plot: Plot) -> str:
@@ -130,3 +150,41 @@ def write(plots: list[Plot], folder: str) -> list[Path]:
     except OSError as error:
         raise UsageError(f"--plots {folder}: {error.strerror}") from None
     return paths
+
+
+def parse_size(word: str) -> Size:
+    """Inches of `column`, `page`, `slide` or WIDTHxHEIGHT. Raises UsageError for anything else."""
+    if word in SIZES:
+        return SIZES[word]
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", word)
+    size = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    if not all(1 <= inches <= 50 for inches in size):
+        raise UsageError(
+            f"--plot-size {word}: give {', '.join(SIZES)} or WIDTHxHEIGHT in inches, 1 to 50 each, such as 10x5.6"
+        )
+    return size
+
+
+def write_one(plots: list[Plot], word: str, size: Size | None) -> str | None:
+    """One plot into the file of `[NAME=]FILE`, the first one without NAME; what is to be said of it, if anything.
+
+    Raises UsageError for a plot that is not there, an ending that is none, and a file that cannot be written.
+    """
+    name, equals, file = word.partition("=")
+    name, file = (name, file) if equals else ("", word)
+    ending = Path(file).suffix.removeprefix(".").lower()
+    if ending not in FORMATS:
+        raise UsageError(f"--plot {word}: the file's ending says the format: .{', .'.join(FORMATS)}")
+    plot = next((plot for plot in plots if name in ("", plot.name)), None)
+    if plot is None:
+        there = ", ".join(plot.name for plot in plots) or "none"
+        raise UsageError(f"--plot {word}: no such plot for this input; there are: {there}")
+    [content] = draw(plot, False, (ending,), size)
+    try:
+        Path(file).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"--plot {file}: {error.strerror}") from None
+    if size and size[1] * min(1.0, WIDTH / size[0]) < CROWDED * plot.height:
+        wanted = plot.height * max(1.0, size[0] / WIDTH)
+        return f"{file}: {plot.name} is crowded so; at this width it wants a height of {wanted:.1f}"
+    return None

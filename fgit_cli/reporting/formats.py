@@ -8,41 +8,43 @@ from typing import Any
 import orjson
 
 from fgit_cli.errors import UsageError
+from fgit_cli.reporting.in_words import Finding
 from fgit_cli.reporting.table import Table, flat, text
 
 PIPE_WIDTH = 240  # columns of a table that goes to no terminal: wide enough to be whole
+ANSWER_STYLES = {"better": "bold green", "worse": "bold red", "cannot tell": "bold"}
 
 
-def terminal(tables: list[Table], to_terminal: bool) -> str:
-    """Rich tables, coloured and as wide as the screen on a terminal, plain and whole elsewhere."""
-    from rich import box
+def terminal(tables: list[Table], said: list[Finding], to_terminal: bool) -> str:
+    """What is said in words, then the tables: coloured and as wide as the screen on a terminal, plain elsewhere."""
     from rich.console import Console
-    from rich.table import Table as RichTable
     from rich.text import Text
 
+    from fgit_cli.reporting.terminal_tables import lines
+
     out = io.StringIO()
-    width = None if to_terminal else PIPE_WIDTH
-    screen = Console(file=sys.stdout) if to_terminal else None
+    width = Console(file=sys.stdout).width if to_terminal else PIPE_WIDTH
     console = Console(
-        file=out, width=width or (screen.width if screen else None), highlight=False, force_terminal=to_terminal,
+        file=out, width=width, highlight=False, force_terminal=to_terminal,
         no_color=None if to_terminal else True, color_system="auto" if to_terminal else None,
     )  # fmt: skip
+    for one in said:
+        for line in one.lines():
+            said_of = len(one.claim) if line.startswith(one.claim) else 0
+            console.print(Text.assemble((line[:said_of], ANSWER_STYLES.get(one.answer, "bold")), line[said_of:]))
     for number, table in enumerate(tables):
-        shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-        for column in table.columns:
-            shown.add_column(Text(column.title), justify="right" if column.numeric else "left", overflow="fold")
-        for row in table.rows:
-            shown.add_row(*(Text(text(column.kind, row.get(column.name))) for column in table.columns))
-        console.print(Text(("\n" if number else "") + table.title, style="bold"))
-        console.print(shown)
+        console.print(Text(("\n" if number or said else "") + table.title, style="bold"))
+        for drawn in lines(table, width):
+            console.print(drawn, no_wrap=True, crop=False, overflow="ignore")
         for note in table.notes:
             console.print(Text(note, style="dim"))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def markdown(tables: list[Table]) -> str:
-    """GitHub's tables, cells padded so that the source reads well too."""
-    parts = []
+def markdown(tables: list[Table], said: list[Finding]) -> str:
+    """What is said in words, then GitHub's tables, cells padded so that the source reads well too."""
+    items = [line for one in said for line in one.lines()]
+    parts = ["\n".join(f"{'  ' * line.startswith('  ')}- {_md(line.strip())}" for line in items)] if items else []
     for table in tables:
         cells = [[_md(c.title) for c in table.columns]]
         cells += [[_md(text(c.kind, row.get(c.name))) for c in table.columns] for row in table.rows]
@@ -89,8 +91,8 @@ def _tex(cell: str) -> str:
 
 
 def latex(tables: list[Table]) -> str:
-    r"""`table` environments to paste or `\input`; they need no package."""
-    parts = []
+    r"""`table` environments to paste or `\input`; they need the package booktabs, as the first line says."""
+    parts = [r"% In the preamble: \usepackage{booktabs}"]
     for table in tables:
         kinds = "".join("r" if c.numeric else "l" for c in table.columns)
         rows = [" & ".join(_tex(text(c.kind, row.get(c.name))) for c in table.columns) + r" \\" for row in table.rows]
@@ -98,8 +100,8 @@ def latex(tables: list[Table]) -> str:
         parts.append(
             "\n".join([
                 r"\begin{table}", r"\centering", rf"\caption{{{_tex(table.title)}.{' ' + notes if notes else ''}}}",
-                rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{{kinds}}}", r"\hline",
-                " & ".join(_tex(c.title) for c in table.columns) + r" \\", r"\hline", *rows, r"\hline",
+                rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{{kinds}}}", r"\toprule",
+                " & ".join(_tex(c.title) for c in table.columns) + r" \\", r"\midrule", *rows, r"\bottomrule",
                 r"\end{tabular}", r"\end{table}",
             ])
         )  # fmt: skip

@@ -13,19 +13,28 @@ from fgit_cli.core.statistics import wilson
 from fgit_cli.reporting.comparison import TESTS_TITLE
 from fgit_cli.reporting.curves import losses, weights
 from fgit_cli.reporting.drawing import Plot
+from fgit_cli.reporting.in_words import Finding, Measure, findings
 from fgit_cli.reporting.inputs import Inputs
 from fgit_cli.reporting.results import Run, Tests
-from fgit_cli.reporting.scores import Runs, benches, by_name, models, title
+from fgit_cli.reporting.scores import Runs, benches, by_name, models, tested_title, title
 from fgit_cli.reporting.table import Table
 
 SETTING = re.compile(r"^(?P<name>.*?)[\s:_=-]*(?P<value>\d+(\.\d+)?)$")
+MOST_FINDINGS = 10  # pairs of models in one plot
+LETTERS_OF_LABEL = 36  # of two models' names, where they stand beside the axis
+LETTERS_BESIDE = 84  # that fit below an axis, before its labels are turned
 FEWEST_SETTINGS = 3  # models that differ in a number alone, before they are drawn as an ablation
 
 
 def plots(read: Inputs, tables: dict[str, Table], similarities: dict[str, list[float]]) -> list[Plot]:
     """Every plot that the input has something for, in the order of a report; `tables` are those made already."""
     runs = by_name(read.runs)
-    found = [bars(runs), differences(tables.get("comparison")), *ablations(runs), *lab_ablations(tables.get("lab"))]
+    found = [
+        differences(findings(list(tables.values()))),
+        bars(runs),
+        *ablations(runs),
+        *lab_ablations(tables.get("lab")),
+    ]
     found += [pass_at_k(runs), losses(read.logs), weights(read.logs), histogram(similarities)]
     return [plot for plot in found if plot]
 
@@ -62,8 +71,9 @@ def bars(runs: Runs) -> Plot | None:
                 axes.errorbar(
                     xs, [100 * y for y in ys], errors, fmt="none", ecolor=figure.fgit.ink, elinewidth=0.9, capsize=2
                 )
-        labels = [title(b).replace(" (+)", "" if t == "base" else "+") for b, t in groups]
-        axes.set_xticks(range(len(groups)), labels)
+        labels = [tested_title(b, t == "plus") for b, t in groups]
+        crowded = max(map(len, labels)) * len(labels) > LETTERS_BESIDE
+        axes.set_xticks(range(len(groups)), labels, **({"rotation": 20, "ha": "right"} if crowded else {}))
         axes.set_ylabel("pass@1, %")
         axes.set_ylim(0)
         if len(names) > 1:
@@ -72,30 +82,42 @@ def bars(runs: Runs) -> Plot | None:
     return Plot("scores", "pass@1", "Bars: pass@1; whiskers: 95 % interval (Wilson).", draw)
 
 
-def differences(comparison: Table | None) -> Plot | None:
-    """Each comparison's difference with its paired interval around nought."""
-    if comparison is None or not comparison.rows:
+def differences(found: list[Finding]) -> Plot | None:
+    """Each comparison that is told in words: its difference with its paired interval around nought, bench by bench.
+
+    The two models' names stand over their benches; where there is one bench, beside their interval.
+    """
+    compared = [one for one in found if one.against][:MOST_FINDINGS]
+    if not compared:
         return None
-    rows = comparison.rows[:40]
+    benches = {measure.place for one in compared for measure in one.measures}
+    beside = len(benches) == 1 and all(len(one.title) <= LETTERS_OF_LABEL for one in compared)
+    rows: list[tuple[str, Measure | None]] = []  # a line of the plot: its label, and what is drawn if it is no heading
+    for one in compared:
+        rows += [(one.title, None)] * (not beside)
+        rows += [(one.title if beside else measure.place, measure) for measure in one.measures]
 
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
-        for place, row in enumerate(rows):
-            low, high = row["interval"]
-            colour = figure.fgit.series(0) if row["answer"] != "cannot tell" else figure.fgit.muted
-            axes.plot([low, high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
-            axes.plot(row["difference"], place, "o", color=colour, markersize=6)
         axes.axvline(0, color=figure.fgit.ink, linewidth=0.8)
-        labels = [
-            f"{r['model']}, {title(r['bench']).replace(' (+)', '' if r['tests'] == 'base' else '+')}" for r in rows
-        ]
-        axes.set_yticks(range(len(rows)), labels)
-        axes.invert_yaxis()
-        axes.set_xlabel("difference in pass@1, points")
+        colours = {"better": figure.fgit.series(2), "worse": figure.fgit.series(6)}
+        for place, (label, measure) in enumerate(rows):
+            if measure is None:
+                axes.text(
+                    0.01, place, label, transform=axes.get_yaxis_transform(), va="center", weight="bold",
+                    fontsize=min(9, 560 / len(label)), clip_on=True,
+                )  # fmt: skip
+                continue
+            colour = colours.get(measure.answer, figure.fgit.muted)
+            axes.plot(measure.interval, [place, place], color=colour, linewidth=2.4, solid_capstyle="round")
+            axes.plot(measure.value, place, "o", color=colour, markersize=6.5)
+        axes.set_yticks([n for n, (_, m) in enumerate(rows) if m], [label for label, m in rows if m])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlabel(f"difference in pass@1{f' on {next(iter(benches))}' if beside else ''}, points")
         axes.grid(axis="y", visible=False)
 
-    note = "95 % interval, paired; grey where the test, after Holm, cannot tell."
-    return Plot("comparison", comparison.title, note, draw, 1.2 + 0.32 * len(rows))
+    note = "Difference with its paired 95 % interval; grey where the test, after Holm, cannot tell."
+    return Plot("comparison", "Which is better, and by how much", note, draw, 0.9 + 0.27 * len(rows))
 
 
 def settings(names: list[str]) -> dict[str, list[tuple[float, str]]]:

@@ -1,4 +1,4 @@
-// Tables sorted by a click on a heading, and the filter of solutions.
+// Tables sorted by a click on a heading, what of a table is out of sight, and the filter of solutions.
 "use strict";
 
 for (const table of document.querySelectorAll(".scroll table")) {
@@ -20,6 +20,22 @@ for (const table of document.querySelectorAll(".scroll table")) {
       body.append(...rows.map(({ row }) => row));
     });
   });
+}
+
+for (const frame of document.querySelectorAll(".framed")) {
+  const [box, more] = [frame.querySelector(".scroll"), frame.querySelector(".more")];
+  const look = () => {
+    const wide = box.scrollWidth - box.clientWidth > 1, tall = box.scrollHeight - box.clientHeight > 1;
+    frame.toggleAttribute("data-right", wide && box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+    frame.toggleAttribute("data-left", wide && box.scrollLeft > 1);
+    frame.style.setProperty("--box-height", `${box.offsetHeight}px`);
+    const rows = box.querySelectorAll("tbody tr").length;
+    const parts = [wide && "more columns to the right: scroll sideways ↔", tall && `${rows} rows: scroll down ↕`];
+    more.textContent = parts.filter(Boolean).join(" · ");
+  };
+  box.addEventListener("scroll", look, { passive: true });
+  new ResizeObserver(look).observe(box);
+  look();
 }
 
 for (const filter of document.querySelectorAll(".filter")) {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli import __version__
+from fgit_cli.reporting.in_words import MOST_SAID, Finding, findings
 from fgit_cli.reporting.scores import title
 from fgit_cli.reporting.solutions import ChangedTask
 from fgit_cli.reporting.table import NOTHING, Column, Table, text
@@ -16,6 +17,7 @@ from fgit_cli.views.page import page as written
 HERE = Path(__file__).parent
 TITLE = "fgit report"
 TALL = 20  # rows, before a table scrolls in itself
+ANSWER_CLASSES = {"better": "better", "worse": "worse", "cannot tell": "unsure"}
 
 
 @dataclass
@@ -33,16 +35,18 @@ class Content:
 
 def page(content: Content) -> str:
     """The whole document."""
+    said = findings(content.tables)
+    shown_above = 1 if said else 0  # the first plot is the one that says most
     sections = [
+        *([("answer", "The answer", answer(said, content.plots[:shown_above]))] if said else []),
         *((table.name, table.title, table_section(table)) for table in content.tables),
         *([("solutions", "Before and after", solutions(content))] if content.solutions else []),
         *([("pairs-gallery", "Pairs and their fault tokens", pairs(content.pairs))] if content.pairs else []),
     ]
-    if content.plots:
-        sections.insert(1, ("plots", "Plots", plots(content.plots)))
+    if content.plots[shown_above:]:
+        sections.insert(1 + shown_above, ("plots", "Plots", plots(content.plots[shown_above:])))
     body = join(
         tag("nav", *(tag("a", name, href=f"#{key}") for key, name, _ in sections)),
-        summary(content.tables),
         *(tag("section", tag("h2", name), inside, id=key) for key, name, inside in sections),
         tag("footer", *(tag("p", line, class_="note") for line in content.notes)) if content.notes else Html(""),
     )
@@ -63,34 +67,20 @@ def made(files: list[str]) -> str:
     return f"Made by fgit {__version__} from {', '.join(files)}." if files else f"Made by fgit {__version__}."
 
 
-def summary(tables: list[Table]) -> Html:
-    """A card for each comparison's answer; without comparisons one for each score."""
-    there = {table.name: table for table in tables}
-    cards = []
-    if "comparison" in there:
-        against = there["comparison"].title.removeprefix("Against ").removesuffix(", task by task")
-        for row in there["comparison"].rows:
-            kind = {"better": "better", "worse": "worse"}.get(row["answer"], "unsure")
-            low, high = row["interval"]
-            cards.append(tag(
-                "div",
-                tag("span", f"{row['model']} against {against}", class_="muted"),
-                tag("strong", row["answer"], class_=kind),
-                f"{title(row['bench']).replace(' (+)', '' if row['tests'] == 'base' else '+')}: "
-                f"{row['difference']:+.1f} points ({low:.1f} to {high:.1f}), {row['wins']} won, {row['losses']} lost",
-                class_="card",
-            ))  # fmt: skip
-    elif "intervals" in there:
-        for row in there["intervals"].rows:
-            low, high = row["interval"]
-            cards.append(tag(
-                "div",
-                tag("span", f"{row['model']}, {title(row['bench'])}, {row['tests']}", class_="muted"),
-                tag("strong", f"{row['pass_at_1']:.1f} %"),
-                f"{low:.1f} to {high:.1f}, over {row['tasks']} tasks",
-                class_="card",
-            ))  # fmt: skip
-    return tag("div", *cards, class_="cards") if cards else Html("")
+def answer(said: list[Finding], drawn: Iterable[tuple[str, str, str]]) -> Html:
+    """What was found in words, the comparisons or else the scores, and one figure."""
+    lines = [
+        tag("li", tag("strong", one.claim, class_=ANSWER_CLASSES.get(one.answer)), *measures(one))
+        for one in said[:MOST_SAID]
+    ]
+    if len(said) > MOST_SAID:
+        lines.append(tag("li", f"{len(said) - MOST_SAID} more are in the tables below."))
+    return tag("div", tag("ul", *lines), plots(drawn), class_="answer")
+
+
+def measures(one: Finding) -> list[Html]:
+    several = len(one.measures) > 1
+    return [tag("span", f"{f'{m.place}: ' if several else ''}{m.words}.") for m in one.measures]
 
 
 def table_section(table: Table) -> Html:
@@ -98,7 +88,11 @@ def table_section(table: Table) -> Html:
     body = [tag("tr", *(cell(column, row.get(column.name)) for column in table.columns)) for row in table.rows]
     drawn = tag("table", tag("thead", head), tag("tbody", *body))
     tall = "scroll tall" if len(table.rows) > TALL else "scroll"
-    return join(tag("div", drawn, class_=tall), *(tag("p", note, class_="note") for note in table.notes))
+    box = tag("div", drawn, class_=tall, tabindex="0", role="region", aria_label=table.title)
+    return join(
+        tag("div", box, tag("p", class_="more"), class_="framed"),
+        *(tag("p", note, class_="note") for note in table.notes),
+    )
 
 
 def heading(column: Column) -> Html:
@@ -111,16 +105,14 @@ def cell(column: Column, value: Any) -> Html:
     """A cell with the key it is sorted by: the number itself, of two numbers the last that is there."""
     parts = [v for v in value if v is not None] if isinstance(value, tuple) else [] if value is None else [value]
     shown = text(column.kind, value)
-    answer = (
-        {"better": "better", "worse": "worse", "cannot tell": "unsure"}.get(shown) if column.name == "answer" else None
-    )
+    found = ANSWER_CLASSES.get(shown) if column.name == "answer" else None
     kind = "number" if column.numeric else "text"
     return tag(
-        "td", shown or NOTHING, class_=f"{kind} {answer}" if answer else kind, data_key=str(parts[-1]) if parts else ""
+        "td", shown or NOTHING, class_=f"{kind} {found}" if found else kind, data_key=str(parts[-1]) if parts else ""
     )
 
 
-def plots(drawn: list[tuple[str, str, str]]) -> Html:
+def plots(drawn: Iterable[tuple[str, str, str]]) -> Html:
     figures = [
         tag("figure", tag("h3", name), Html(svg), tag("figcaption", note))
         for name, note, svg in drawn

@@ -29,6 +29,11 @@ def title(bench: str) -> str:
     return TITLES.get(bench, bench)
 
 
+def tested_title(bench: str, plus: bool) -> str:
+    """The bench by one set of tests: `HumanEval` by base tests, `HumanEval+` by base and plus tests."""
+    return title(bench).replace(" (+)", "+" if plus else "")
+
+
 def percent(run: Run | None, tests: Tests) -> float | None:
     """pass@1 in percent; None where there is no such run, no such tests, or no sample that counts."""
     if run is None or tests not in run.tests:

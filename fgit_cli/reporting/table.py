@@ -43,23 +43,28 @@ def text(kind: Kind, value: Any) -> str:
         return NOTHING
     match kind:
         case "percent":
-            return f"{value:.1f}"
+            return _rounded(value)
         case "score":
             base, plus = value
             if base is None:
                 return NOTHING
             return f"{base:.1f}" if plus is None else f"{base:.1f} ({plus:.1f})"
         case "interval":
-            return f"{value[0]:.1f} to {value[1]:.1f}"
+            return f"{_rounded(value[0])} to {_rounded(value[1])}"
         case "points":
-            return f"{value:+.1f}"
+            return _rounded(value, "+")
         case "relative":
-            return f"{value:+.1f} %"
+            return f"{_rounded(value, '+')} %"
         case "p":
             return "<0.001" if value < 0.001 else f"{value:.3f}"
         case "number":
             return f"{value:.4g}"
     return str(value)
+
+
+def _rounded(value: float, sign: str = "") -> str:
+    """To one decimal; what rounds to nought has no minus."""
+    return f"{round(value, 1) + 0.0:{sign}.1f}"
 
 
 def flat(table: Table) -> tuple[list[str], list[list[Any]]]:

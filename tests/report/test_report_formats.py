@@ -39,7 +39,11 @@ def nasty():
 def test_latex_compiles(tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("no pdflatex (Debian: texlive-latex-base)")
-    document = "\\documentclass{article}\\begin{document}\n" + formats.latex([nasty()]) + "\\end{document}\n"
+    document = (
+        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+        + formats.latex([nasty()])
+        + "\\end{document}\n"
+    )
     (tmp_path / "t.tex").write_text(document)
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
@@ -52,13 +56,15 @@ def test_latex_compiles(tmp_path):
 
 def test_latex_escapes():
     text = formats.latex([nasty()])
+    assert text.startswith(r"% In the preamble: \usepackage{booktabs}")
+    assert [text.count(rf"\{rule}rule") for rule in ("top", "mid", "bottom")] == [1, 1, 1]
     assert r"50\% \& more\_\$\#\{x\}\textasciicircum{}\textasciitilde{}\textbackslash{}" in text
     assert r"$\bar{H}$c $\geq$ $\alpha$ -- $\beta$" in text
     assert "43.9 (36.6)" in text
 
 
 def test_markdown_renders_as_one_table_with_the_text_kept():
-    html = MarkdownIt("gfm-like", {"linkify": False}).render(formats.markdown([nasty()]))
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(formats.markdown([nasty()], []))
     assert html.count("<table>") == 1
     assert html.count("<tr>") == len(NASTY) + 3
     assert "<script>" not in html
@@ -98,5 +104,5 @@ def test_terminal_keeps_names_as_they_are(fgit, write):
 
 
 def test_terminal_colours_only_a_terminal():
-    assert "\x1b[" not in formats.terminal([nasty()], to_terminal=False)
-    assert max(map(len, formats.terminal([nasty()], to_terminal=False).split("\n"))) <= formats.PIPE_WIDTH
+    assert "\x1b[" not in formats.terminal([nasty()], [], to_terminal=False)
+    assert max(map(len, formats.terminal([nasty()], [], to_terminal=False).split("\n"))) <= formats.PIPE_WIDTH

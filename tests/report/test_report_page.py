@@ -295,9 +295,60 @@ def test_lab_ablations(fgit, write, tmp_path):
         for seed in range(3)
     ]
     assert fgit("report", write("lab.jsonl", records), "--plots", tmp_path / "p").code == 0
-    assert {p.name for p in (tmp_path / "p").iterdir()} == {"ablation-lab-fixed.png", "ablation-lab-fixed.svg"}
+    stems = ("ablation-lab-fixed", "comparison")
+    assert {p.name for p in (tmp_path / "p").iterdir()} == {f"{s}.{e}" for s in stems for e in ("png", "svg")}
 
 
 def test_json_knows_no_html_only_things(fgit, write):
     found = json.loads(fgit("report", write("a.jsonl", [result("1")]), "--format", "json").out)
     assert set(found) == {"made", "scores", "intervals"}
+
+
+@pytest.fixture
+def two(write):
+    pytest.importorskip("matplotlib")
+    patterns = {"a": "." * 10 + "x" * 30, "b": "." * 25 + "x" * 15}
+    verdict = {".": "pass", "x": "fail"}
+    return [
+        write(f"{name}.jsonl", [result(f"T/{i}", verdict[c], None, "mini") for i, c in enumerate(pattern)])
+        for name, pattern in patterns.items()
+    ]
+
+
+def test_one_plot_in_the_size_of_a_slide(fgit, two, tmp_path):
+    done = fgit("report", *two, "--plot", "talk.svg", "--plot", "scores=s.png", "--plot-size", "slide")
+    assert done.code == 0, done.err
+    root = re.search(rb"<svg[^>]*>", (tmp_path / "talk.svg").read_bytes())[0]
+    width, height = (float(n) for n in re.findall(rb'(?:width|height)="([\d.]+)pt"', root))
+    assert (round(width / 72, 2), round(height / 72, 2)) == (13.3, 7.5)
+    assert rb'viewBox="0 0 504 ' in root  # drawn at 7 inches and enlarged, text too
+    png = (tmp_path / "s.png").read_bytes()
+    assert (int.from_bytes(png[16:20]), int.from_bytes(png[20:24])) == (2660, 1500)
+
+
+def test_a_plot_without_a_name_is_the_one_that_says_most(fgit, two, tmp_path):
+    assert fgit("report", *two, "--plot", "x.svg", "--plot", "comparison=y.svg").code == 0
+    assert (tmp_path / "x.svg").read_bytes() == (tmp_path / "y.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--plot", "x.gif"], ".svg, .png, .pdf"),
+        (["--plot", "loss=x.svg"], "there are: comparison, scores"),
+        (["--plot", "x.svg", "--plot-size", "wide"], "column, page, slide or WIDTHxHEIGHT"),
+        (["--plot", "x.svg", "--plot-size", "0x3"], "1 to 50"),
+        (["--plot", "nowhere/x.svg"], "No such file"),
+    ],
+)
+def test_a_plot_that_cannot_be(fgit, two, words, said):
+    done = fgit("report", *two, *words)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_crowded_plot_says_so(fgit, write):
+    pytest.importorskip("matplotlib")
+    files = [write(f"m{n}.jsonl", [result(f"T/{i}", "pass" if i < n else "fail", None, "b") for i in range(20)])
+             for n in range(6)]  # fmt: skip
+    assert "wants a height of" in fgit("report", *files, "--plot", "x.svg", "--plot-size", "7x2").err
