@@ -6,12 +6,16 @@ A step is `--global-batch-size` pairs, whatever the ranks and passes they run in
 import contextlib
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from fgit_cli import messages
 from fgit_cli.training import checkpoints, order, runlog, schedule
-from fgit_cli.training.budget import budget_of
+from fgit_cli.training.budget import Budget, budget_of
 from fgit_cli.training.card import run_record, write_card, write_run
 from fgit_cli.training.checks import model_name
 from fgit_cli.training.data import PairStore
@@ -22,7 +26,7 @@ from fgit_cli.training.losses import loss as objective_loss
 from fgit_cli.training.machines import describe, peak_memory, what_is_built
 from fgit_cli.training.manifest import described
 from fgit_cli.training.metrics import summary
-from fgit_cli.training.model import load_model, make_optimizer
+from fgit_cli.training.model import Source, load_model, make_optimizer
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
@@ -31,7 +35,7 @@ from fgit_cli.training.reference import reference_of
 from fgit_cli.training.runlog import RunLog
 from fgit_cli.training.saving import CHAT_TEMPLATE, model_files, save_chat_template, save_model
 from fgit_cli.training.share import fault_share
-from fgit_cli.training.step import Totals, confirm, prepare
+from fgit_cli.training.step import Layout, Totals, confirm, prepare
 from fgit_cli.training.sums import Sums
 from fgit_cli.training.support import without_dropout
 
@@ -47,135 +51,232 @@ def train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_
         _train(options, accelerator, job, stdout, loss_of)
 
 
-def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_of: Loss) -> None:
-    from accelerate.utils import set_seed
+@dataclass
+class _Task:
+    """What is to be trained on what, and from which checkpoint on: all that is known before the model is loaded."""
 
-    folder = Path(options.output_dir)
+    options: Options
+    accelerator: Any
+    job: Path  # the folder of the data
+    name: str  # of the model: a folder, or a name on the hub
+    store: PairStore
+    held_out: PairStore | None
+    steps: int
+    identity: dict[str, Any]  # by which a checkpoint is known to be of the same run
+    checkpoint: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """Where model and checkpoints go."""
+        return Path(self.options.output_dir)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt with a response in all data."""
+        return max(s.longest for s in (self.store, self.held_out) if s)
+
+
+@dataclass
+class _Trained:
+    """The model with its optimizer, and what the steps are made with."""
+
+    model: Any
+    source: Source
+    optimizer: Any
+    parameters: list[Any]  # those that are trained
+    layout: Layout
+    rate: Callable[[int], float]  # the learning rate of step 0, 1, ...
+    budget: Budget
+    reference: np.ndarray  # [pairs, 2]: the frozen margin as the objective reads it, and over the whole response
+    share: dict[str, Any] | None  # how much of the gradient the fault tokens have
+    without: list[str]  # the kinds of dropout that were taken out
+    put_dropout_back: Callable[[], None] | None
+
+
+def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_of: Loss) -> None:
+    task = _task(options, accelerator, job)
+    trained = _model_and_optimizer(task)
+    done = checkpoints.load(accelerator, task.checkpoint) if task.checkpoint else 0
+    if options.report_to:
+        accelerator.init_trackers("fgit", config={k: str(v) for k, v in task.identity["options"].items()})
+    log = RunLog(options, accelerator, stdout, task.steps, done)
+    machine = describe(accelerator) | {"layout": trained.layout.name, "kernels": trained.layout.kernels.name}
+    _say_what_begins(task, trained, machine, done, log)
+    objective, layout = options.made_objective, trained.layout
+    passes = Passes(trained.model, accelerator, objective, layout, loss_of, trained.budget, log.note)
+    window = _Window(task, done)
+    held = _HeldOut(task, trained, log, window)
+    record: dict[str, Any] = {}
+
+    with contextlib.closing(log):
+        if not task.checkpoint:
+            held.look("before", done)
+        for number, chosen in order.walk(len(task.store), options.global_batch_size, options.seed, done, task.steps):
+            norm = _step(task, trained, passes, window.sums, number, chosen)
+            done = number + 1
+            if done % options.logging_steps == 0 or done == task.steps:
+                record = window.record(done, trained.rate(number), norm)
+                log.write(record)
+            if options.eval_steps and done % options.eval_steps == 0 and done < task.steps:
+                held.look(f"step {done}", done)
+            if options.save_steps and done % options.save_steps == 0 and done < task.steps:
+                run = {**task.identity, "held_out": held.seen}
+                checkpoints.save(accelerator, task.folder, done, run, options.save_total_limit)
+        held.look("after", done)
+        _save(task, trained, machine, {"steps": task.steps, "last_step": record, "held_out": held.seen}, log)
+    if options.report_to:
+        accelerator.end_training()
+
+
+def _task(options: Options, accelerator: Any, job: Path) -> _Task:
+    """The data of the job folder, and the checkpoint from which `--resume` goes on; damaged ones are passed over."""
     store = PairStore(job / "pairs")
     held_out = PairStore(job / "held_out") if options.eval_file else None
-    objective = options.made_objective
-    ranks, rank = accelerator.num_processes, accelerator.process_index
     name = model_name(options.model, store.about["tokenizer"])
     steps = order.count_steps(len(store), options.global_batch_size, options.num_train_epochs, options.max_steps)
     identity = checkpoints.identity(options, name, store, accelerator)
-    checkpoint, damaged = checkpoints.newest_whole(folder, accelerator) if options.resume else (None, [])
+    found = checkpoints.newest_whole(Path(options.output_dir), accelerator) if options.resume else (None, [])
+    checkpoint, damaged = found
     if damaged and accelerator.is_main_process:
         runlog.say(f"{'; '.join(damaged)}: going on from {checkpoint or 'the start'}")
     if checkpoint:
         checkpoints.check_same_run(checkpoint, identity)
+    return _Task(options, accelerator, job, name, store, held_out, steps, identity, checkpoint)
 
-    # Model, optimizer and schedule
+
+def _model_and_optimizer(task: _Task) -> _Trained:
+    """Load the model, choose layout and kernels, and make the optimizer, the schedule and the reference margins."""
+    from accelerate.utils import set_seed
+
+    options, accelerator, objective = task.options, task.accelerator, task.options.made_objective
     set_seed(options.seed)
-    model, source = load_model(name, options, accelerator)
-    check_room(folder, *parameters(model), kept=options.save_total_limit if 0 < options.save_steps < steps else 0)
-    longest = max(s.longest for s in (store, held_out) if s)
-    dropout, put_back = without_dropout(model) if objective.preference else ([], None)  # as the reference runs
+    model, source = load_model(task.name, options, accelerator)
+    kept = options.save_total_limit if 0 < options.save_steps < task.steps else 0
+    check_room(task.folder, *parameters(model), kept=kept)
+    without, put_back = without_dropout(model) if objective.preference else ([], None)  # as the reference runs
     layout = prepare(
-        model, options.layout, options.attention, longest, kernels_wanted=options.kernels, device=accelerator.device
-    )
-    share = fault_share(model, store, options, layout, accelerator)
+        model, options.layout, options.attention, task.longest, kernels_wanted=options.kernels,
+        device=accelerator.device,
+    )  # fmt: skip
+    share = fault_share(model, task.store, options, layout, accelerator)
     optimizer = make_optimizer(model, options, fused=accelerator.device.type == "cuda")
     if accelerator.is_main_process and (wait := what_is_built(accelerator)):
         messages.note("train", options, wait)
     model, optimizer = accelerator.prepare(model, optimizer)
     layout = confirm(model, layout, steady=objective.preference)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    rate = schedule.learning_rate(options, steps)
-    budget = budget_of(options, model, accelerator, layout, longest)
-    reference = reference_of(options, name, model, store, layout, accelerator, budget.tokens)
+    budget = budget_of(options, model, accelerator, layout, task.longest)
+    reference = reference_of(options, task.name, model, task.store, layout, accelerator, budget.tokens)
     set_seed(options.seed, device_specific=True)  # dropout differs between ranks, initial weights must not
-    done = checkpoints.load(accelerator, checkpoint) if checkpoint else 0
+    return _Trained(
+        model, source, optimizer, [p for p in model.parameters() if p.requires_grad], layout,
+        schedule.learning_rate(options, task.steps), budget, reference, share, without, put_back,
+    )  # fmt: skip
 
-    # Records
-    if options.report_to:
-        accelerator.init_trackers("fgit", config={k: str(v) for k, v in identity["options"].items()})
-    log = RunLog(options, accelerator, stdout, steps, done)
-    machine = describe(accelerator) | {"layout": layout.name, "kernels": layout.kernels.name}
+
+def _say_what_begins(task: _Task, trained: _Trained, machine: dict[str, Any], done: int, log: RunLog) -> None:
+    """Name model, machine, layout and kernels, say why they were chosen, and how far the run is."""
     on = f"{machine['ranks']} × {machine['device']} ({machine['type']})"
-    log.note(f"{name} on {on}, {layout.name} layout, kernels: {layout.kernels.name}")
-    for reason in layout.reasons:
+    log.note(f"{task.name} on {on}, {machine['layout']} layout, kernels: {machine['kernels']}")
+    for reason in trained.layout.reasons:
         log.note(reason)
-    if dropout:
-        log.note(f"{objective.name} trains without dropout, as its frozen copy runs without it ({', '.join(dropout)})")
-    log.note(
-        f"step {done} of {steps}, {options.global_batch_size} of {len(store)} pairs each, {budget.tokens} tokens a pass"
-    )
-    passes = Passes(model, accelerator, objective, layout, loss_of, budget, log.note)
-    sums, since, logged = Sums(accelerator), time.perf_counter(), done
-    held: dict[str, dict[str, Any]] = checkpoints.read(checkpoint).get("held_out", {}) if checkpoint else {}
-    record: dict[str, Any] = {}
+    if trained.without:
+        name, rates = task.options.made_objective.name, ", ".join(trained.without)
+        log.note(f"{name} trains without dropout, as its frozen copy runs without it ({rates})")
+    pairs = f"{task.options.global_batch_size} of {len(task.store)} pairs each"
+    log.note(f"step {done} of {task.steps}, {pairs}, {trained.budget.tokens} tokens a pass")
 
-    def look(when: str) -> None:
-        nonlocal since
-        if held_out:
-            began = time.perf_counter()
-            held[when] = evaluate(model, held_out, budget.tokens, layout, accelerator)
-            log.write({"step": done, **held[when]})
-            since += time.perf_counter() - began  # tokens/s are those of training
 
-    with contextlib.closing(log):
-        if not checkpoint:
-            look("before")
-        for number, chosen in order.walk(len(store), options.global_batch_size, options.seed, done, steps):
-            # The step's pairs, and which of them this rank reads in which pass
-            as_whole = round(options.hybrid_fraction * len(chosen))
-            examples = [
-                Example(store[i], reference=float(reference[i, int(place < as_whole)]), whole=place < as_whole)
-                for place, i in enumerate(chosen)
-            ]
-            totals = Totals.of(examples, options.normalise)
-            plan = plan_passes(examples, objective, layout.name, budget.tokens, ranks, layout.alone)
-            for group in optimizer.param_groups:
-                group["lr"] = rate(number)
+def _step(task: _Task, trained: _Trained, passes: Passes, sums: Sums, number: int, chosen: np.ndarray) -> float | None:
+    """Take step `number`, counted from 0, on the `chosen` pairs; the norm of its gradient, where it is known."""
+    options, accelerator = task.options, task.accelerator
+    # The step's pairs, and which of them this rank reads in which pass
+    as_whole = round(options.hybrid_fraction * len(chosen))
+    examples = [
+        Example(task.store[i], reference=float(trained.reference[i, int(place < as_whole)]), whole=place < as_whole)
+        for place, i in enumerate(chosen)
+    ]
+    layout, ranks = trained.layout, accelerator.num_processes
+    plan = plan_passes(examples, options.made_objective, layout.name, trained.budget.tokens, ranks, layout.alone)
+    for group in trained.optimizer.param_groups:  # before the passes: DeepSpeed's backward is its step too
+        group["lr"] = trained.rate(number)
 
-            # Forward and backward
-            passes.run(plan[rank], totals, sums, number + 1)
-            norm = accelerator.clip_grad_norm_(trained, options.max_grad_norm or math.inf)
-            norm = float(norm) if norm is not None else None
-            if norm is not None and not math.isfinite(norm):
-                raise NotANumber(f"the gradient of step {number + 1} is {norm}")
-            optimizer.step()
-            optimizer.zero_grad()
-            done = number + 1
+    # Forward and backward
+    passes.run(plan[accelerator.process_index], Totals.of(examples, options.normalise), sums, number + 1)
+    norm = accelerator.clip_grad_norm_(trained.parameters, options.max_grad_norm or math.inf)
+    norm = float(norm) if norm is not None else None
+    if norm is not None and not math.isfinite(norm):
+        raise NotANumber(f"the gradient of step {number + 1} is {norm}")
+    trained.optimizer.step()
+    trained.optimizer.zero_grad()
+    return norm
 
-            # What it was like
-            if done % options.logging_steps == 0 or done == steps:
-                total, now = sums.reduced(), time.perf_counter()
-                total["loss"] /= done - logged
-                record = {
-                    "step": done,
-                    "epoch": round(done / math.ceil(len(store) / options.global_batch_size), 4),
-                    **summary(total, objective.preference),
-                    "lr": rate(number),
-                    "grad_norm": norm,
-                    "tokens_per_second": round(total["fed_tokens"] / (now - since), 1),
-                    "peak_memory_gib": round(peak_memory(accelerator), 3),
-                }
-                log.write(record)
-                since, logged = now, done
-            if options.eval_steps and done % options.eval_steps == 0 and done < steps:
-                look(f"step {done}")
-            if options.save_steps and done % options.save_steps == 0 and done < steps:
-                run = {**identity, "held_out": held}
-                checkpoints.save(accelerator, folder, done, run, options.save_total_limit)
-        look("after")
 
-        if put_back:
-            put_back()
-        saved = save_model(model, source, options, accelerator, folder, store, layout)
-        if accelerator.is_main_process:
-            if (job / CHAT_TEMPLATE).exists():  # the prompts were made by another than the tokenizer's own
-                save_chat_template(job / CHAT_TEMPLATE, folder)
-            machine["token_budget"] = budget.tokens
-            run = run_record(options, store, machine, {"name": name, "revision": source.revision})
-            run["fault_share"] = share
-            run["result"] = {"steps": steps, "last_step": record, "held_out": held, "saved": saved}
-            run["files"] = described(folder, model_files(folder))
-            write_card(folder, run)
-            write_run(folder, run)
-            log.note(_last_words(record, folder))
-    if options.report_to:
-        accelerator.end_training()
+class _Window:
+    """The steps since the last logged one: their sums, and the time that they took."""
+
+    def __init__(self, task: _Task, done: int) -> None:
+        self.accelerator, self.preference = task.accelerator, task.options.made_objective.preference
+        self.steps_an_epoch = math.ceil(len(task.store) / task.options.global_batch_size)
+        self.sums, self.logged = Sums(task.accelerator), done
+        self.since = time.perf_counter()
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count time that was spent on something else: tokens/s are those of training."""
+        self.since += seconds
+
+    def record(self, done: int, rate: float, norm: float | None) -> dict[str, Any]:
+        """What is logged after `done` steps; then a new window begins. Called by every rank."""
+        total, now = self.sums.reduced(), time.perf_counter()
+        total["loss"] /= done - self.logged
+        seconds, self.since, self.logged = now - self.since, now, done
+        return {
+            "step": done,
+            "epoch": round(done / self.steps_an_epoch, 4),
+            **summary(total, self.preference),
+            "lr": rate,
+            "grad_norm": norm,
+            "tokens_per_second": round(total["fed_tokens"] / seconds, 1),
+            "peak_memory_gib": round(peak_memory(self.accelerator), 3),
+        }
+
+
+class _HeldOut:
+    """What was seen of the held-out pairs, by when: `before`, `step 100`, `after`; nothing where there are none."""
+
+    def __init__(self, task: _Task, trained: _Trained, log: RunLog, window: _Window) -> None:
+        self.task, self.trained, self.log, self.window = task, trained, log, window
+        earlier = checkpoints.read(task.checkpoint) if task.checkpoint else {}
+        self.seen: dict[str, dict[str, Any]] = earlier.get("held_out", {})
+
+    def look(self, when: str, done: int) -> None:
+        """Evaluate the model on them as it is, and log it. Called by every rank."""
+        if not self.task.held_out:
+            return
+        began, tokens = time.perf_counter(), self.trained.budget.tokens
+        model, layout = self.trained.model, self.trained.layout
+        self.seen[when] = evaluate(model, self.task.held_out, tokens, layout, self.task.accelerator)
+        self.log.write({"step": done, **self.seen[when]})
+        self.window.leave_out(time.perf_counter() - began)
+
+
+def _save(task: _Task, trained: _Trained, machine: dict[str, Any], result: dict[str, Any], log: RunLog) -> None:
+    """Write the model, its tokenizer, `run.json` and the card. Called by every rank."""
+    options, folder, source = task.options, task.folder, trained.source
+    if trained.put_dropout_back:
+        trained.put_dropout_back()
+    saved = save_model(trained.model, source, options, task.accelerator, folder, task.store, trained.layout)
+    if not task.accelerator.is_main_process:
+        return
+    if (task.job / CHAT_TEMPLATE).exists():  # the prompts were made by another than the tokenizer's own
+        save_chat_template(task.job / CHAT_TEMPLATE, folder)
+    machine = machine | {"token_budget": trained.budget.tokens}
+    run = run_record(options, task.store, machine, {"name": task.name, "revision": source.revision})
+    run["fault_share"] = trained.share
+    run["result"] = {**result, "saved": saved}
+    run["files"] = described(folder, model_files(folder))
+    write_card(folder, run)
+    write_run(folder, run)
+    log.note(_last_words(result["last_step"], folder))
 
 
 def _last_words(record: dict[str, Any], folder: Path) -> str:
