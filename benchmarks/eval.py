@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--part", choices=["base", "plus"], default="base")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--samples", type=int, help="only the first N samples")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
     folder = Path(os.environ["FGIT_TEST_DATA"])
     with tempfile.TemporaryDirectory() as scratch:

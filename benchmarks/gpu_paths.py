@@ -222,5 +222,5 @@ def main(folder: Path, limit: float, only: str | None) -> None:
     chosen = [p for p in matrix(str(config)) if not only or only in p.name]
     small = write_model(work / "small", "Llama", FIFTY, folder / "tokenizer")
     say(f"launch paths, 50 M parameters, {STEPS} steps of 16 pairs, {AT_ONCE} at a time on "
-        f"{torch.cuda.get_device_name()}, {os.cpu_count()} cores")  # fmt: skip
+        f"{torch.cuda.get_device_name()}, {len(os.sched_getaffinity(0))} cores")  # fmt: skip
     side_by_side(chosen, small, folder, work, clock)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fgit_cli.errors import AnswerIsNo, EngineError, FgitError, InputError, UsageError
+from fgit_cli.options import cores
 from fgit_cli.training.machines import Plan
 from fgit_cli.training.options import Options
 
@@ -88,7 +89,7 @@ def _start_gloo(options: Options, plan: Plan, job: Path) -> list[subprocess.Pope
         "MASTER_PORT": str(options.main_process_port or (29500 if options.num_machines > 1 else free_port())),
         "WORLD_SIZE": str(plan.ranks),
         "LOCAL_WORLD_SIZE": str(plan.local_ranks),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // plan.local_ranks))),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // plan.local_ranks))),
     }
     processes = []
     for local in range(plan.local_ranks):

@@ -34,6 +34,14 @@ def value(line, flag):
     return line[line.index(flag) + 1]
 
 
+def test_cpu_ranks_share_the_cores_that_this_process_may_use(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda who: range(6))
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(launch, "_start", lambda line, environment: environment["OMP_NUM_THREADS"])
+    assert launch._start_gloo(Options(), Plan(2, 2, "cpu", None), tmp_path) == ["3", "3"]
+
+
 def test_all_gpus_of_all_machines_are_used(eight_gpus, tmp_path):
     line = line_of(tmp_path, num_machines=2, machine_rank=1, main_process_ip="10.0.0.1")
     assert (value(line, "--num_processes"), value(line, "--num_machines")) == ("16", "2")
