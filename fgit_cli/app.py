@@ -48,10 +48,10 @@ def build(name: str) -> Any:
     options_class = module.Options
 
     def callback(ctx: typer.Context, **values: Any) -> Callable[[], None]:
-        set_here = {
-            n for n in values if getattr(ctx.get_parameter_source(n), "name", "") in ("COMMANDLINE", "DEFAULT_MAP")
-        }
-        return partial(module.run, options_class(**values, given=frozenset(set_here)))
+        sources = {name: getattr(ctx.get_parameter_source(name), "name", "") for name in values}
+        typed = frozenset(name for name, source in sources.items() if source == "COMMANDLINE")
+        given = typed | {name for name, source in sources.items() if source == "DEFAULT_MAP"}
+        return partial(module.run, options_class(**values, given=given, typed=typed))
 
     _sign(callback, options_class, name)
     single = typer.Typer(

@@ -137,6 +137,7 @@ class Common:
         False, "Write no progress and no summary to stderr, only errors.", flags=("--quiet", "-q"), recorded=False
     )
     given: frozenset[str] = frozenset()  # names set by command line or --config, as against defaults
+    typed: frozenset[str] = frozenset()  # those of the command line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -199,6 +200,31 @@ class PairFieldOptions(FieldOptions):
     @property
     def overrides(self) -> dict[str, str | None]:
         return {**super().overrides, "incorrect": self.incorrect_field}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UnpairedOptions(Common):
+    """What becomes of a record for which there is no wrong variant."""
+
+    keep_unpaired: bool = option(
+        False,
+        "Pass records without an incorrect response on: they train as plain SFT.",
+        flags=("--keep-unpaired/--no-keep-unpaired",),
+        source="our choice: left out; FGit and FAIT name their data sets whole",
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaultOptions(Common):
+    """What counts as a fault."""
+
+    faults_only: bool = option(
+        True,
+        "Leave out variants that are no fault: formatting, names or comments alone, the same syntax tree or bytecode, "
+        "or not parsing although the correct code does. Without it all count that differ.",
+        flags=("--faults-only/--no-faults-only",),
+        source="our choice; the papers name no such filter",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ FGit's global batch (fgit train's default), the 32B model's learning
 rate (the 15B model's).
 """
 
+from dataclasses import replace
+
 from recipes.runner import Arm, Data, Student
 
 LLAMA_7B = (32, 4096, 4096, 4096, 11008)  # layers, width, attention, keys, inner
@@ -67,7 +69,7 @@ OSS = Data("oss-instruct", "oss-instruct", "the hub's ise-uiuc/Magicoder-OSS-Ins
 PYX = Data("pyx", "pyx", "the hub's semcoder/PyX", 95_000, TEACHER)
 RULES = Data(
     "evol-instruct-rules", EVOL.file, EVOL.source, EVOL.records,
-    ("fgit mutate --method universalmutator {input} -o {output}", TEACHER[1]),
+    ("fgit mutate --config fgit --method universalmutator {input} -o {output}", TEACHER[1]),
 )  # fmt: skip
 # FAIT: one variant, none to choose from; `select` only leaves out what is no fault.
 EVOL_ONE = Data(
@@ -76,6 +78,14 @@ EVOL_ONE = Data(
 )  # fmt: skip
 OSS_ONE = Data("oss-instruct-one", OSS.file, OSS.source, OSS.records, EVOL_ONE.lines)
 PYX_ONE = Data("pyx-one", PYX.file, PYX.source, PYX.records, EVOL_ONE.lines)
+
+
+def paired(data: Data) -> Data:
+    """The same pairs without the records that have no incorrect response: DPO has no use for them."""
+    selected = data.lines[-1].replace("fgit select", "fgit select --no-keep-unpaired")
+    return replace(data, name=f"{data.name}-paired", lines=(*data.lines[:-1], selected), variants=data.name)
+
+
 # Target-DPO: instructions of its own, refined until tests pass; the filters of its section 2.1.
 FILTER = "fgit select --config codeflow {input} -o {output}"
 INSTRUCTIONS = "your own instructions as {instruction}: the paper's came from EpiCoder's feature trees, by GPT-4o"
@@ -103,6 +113,8 @@ SFT = Arm("Standard-SFT", "--objective sft")
 FGIT = Arm("FGit", "--objective fgit")
 FAIT = Arm("FAIT", "--objective fgit")
 DPO = Arm("DPO", "--objective dpo")
+FGIT_DPO = replace(DPO, data=paired(EVOL))
+FAIT_DPO = replace(DPO, data=paired(EVOL_ONE))
 LINE, TOKEN = (Arm(f"FGit ({g.title()} Level)", "--objective fgit", f"--granularity {g}") for g in ("line", "token"))
 # FGit, V-A and Figures 6 and 7: weights and α as listed there.
 FIXED = tuple(Arm(f"fixed weight {c}", f"--objective fixed --fixed-weight {c}") for c in (0, 1, 2, 3, 5))

@@ -54,13 +54,17 @@ class Student:
 
 @dataclass(frozen=True)
 class Data:
-    """Pairs: the records that they come from (data/FILE.jsonl, had from `source`), and the lines that make them."""
+    """Pairs: the records that they come from (data/FILE.jsonl, had from `source`), and the lines that make them.
+
+    `variants`: the name of the data set whose variants these are, where that is another one.
+    """
 
     name: str
     file: str
     source: str
     records: int
     lines: tuple[str, ...]
+    variants: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,11 +136,12 @@ def slug(*words: str) -> str:
 
 def data_steps(data: Data) -> Iterator[Step]:
     """From the data set's records to pairs."""
-    records, pairs = f"data/{data.file}.jsonl", f"{slug(data.name)}.selected.jsonl"
+    made = f"data/{data.file}.jsonl"
     for number, line in enumerate(data.lines, 1):
-        product = pairs if number == len(data.lines) else f"{slug(data.name)}.{number}.jsonl"
-        source = records if number == 1 else f"{slug(data.name)}.{number - 1}.jsonl"
-        yield Step(line.format(input=source, output=product), product)
+        last = number == len(data.lines)
+        name = f"{slug(data.name)}.selected" if last else f"{slug(data.variants or data.name)}.{number}"
+        source, made = made, f"{name}.jsonl"
+        yield Step(line.format(input=source, output=made), made)
 
 
 def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: bool) -> Iterator[Step]:

@@ -28,6 +28,7 @@ def test_every_key_is_an_option_of_its_command(name):
 def test_fgit_to_the_letter(name):
     assert options(name, "mask") | {"max_length": 1024} == {
         "algorithm": "difflib", "granularity": "hybrid", "gaps": "ignore", "ignore": ["none"], "max_length": 1024,
+        "keep_unpaired": True,
     }  # fmt: skip
     assert options(name, "train") == {
         "objective": "fgit", "alpha": 2.0, "normalise": "pairs", "learning_rate": 5e-6, "num_train_epochs": 1,
@@ -35,7 +36,11 @@ def test_fgit_to_the_letter(name):
     }  # fmt: skip
     mutate = options(name, "mutate")
     assert (mutate["temperature"], mutate["variants"]) == (0.8, 3 if name == "fgit" else 1)
-    assert mutate["prompt"] == "figure3"
+    assert (mutate["prompt"], mutate["scope"]) == ("figure3", "response")
+    select = options(name, "select")
+    for made in (mutate, select):  # no filter that the paper does not name, and no record lost
+        assert (made["faults_only"], made["keep_unpaired"]) == (False, True)
+    assert mutate["clean"] is False
 
 
 @pytest.mark.parametrize("name", ["target-dpo", "target-rpo"])

@@ -50,6 +50,18 @@ def test_products_are_made_before_they_are_read():
                 made.add(step.product)
 
 
+@pytest.mark.parametrize("name", ["fgit_table5", "fait_table5"])
+def test_dpo_is_tuned_without_records_that_have_no_pair(name):
+    """The others are, as the papers name their data sets whole; the variants are the same."""
+    lines = [step.line for step in runner.steps(recipe(name), False)]
+    assert sum("fgit mutate" in line for line in lines) == 1
+    selected = [line for line in lines if "fgit select" in line]
+    assert sorted("--no-keep-unpaired" in line for line in selected) == [False, True]
+    tuned = [line for line in lines if "--objective dpo" in line]
+    assert tuned
+    assert all("-paired-" in line for line in tuned)
+
+
 def test_long_names_fit_a_file_system():
     products = [step.product for name in NAMES for step in runner.steps(recipe(name), False)]
     assert max(len(part.encode()) for product in products for part in product.split("/")) < 140

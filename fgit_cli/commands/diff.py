@@ -18,7 +18,7 @@ from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.disregard import COMMENTS, SPACE
 from fgit_cli.core.textdiff import Algorithm, Difference, Side
 from fgit_cli.errors import UsageError
-from fgit_cli.options import FilterOptions, PairFieldOptions, option
+from fgit_cli.options import FilterOptions, PairFieldOptions, UnpairedOptions, option
 from fgit_cli.stages.diff import TextPair, diff, read_pair
 from fgit_cli.stages.running import Tally, run_filter
 
@@ -28,7 +28,7 @@ HTML_HELP = "Write a page of the first 500 pairs too, to look at in a browser."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CompareOptions(FilterOptions, PairFieldOptions):
+class CompareOptions(FilterOptions, UnpairedOptions, PairFieldOptions):
     """How two responses are compared; the same in `diff` and `mask`."""
 
     algorithm: Algorithm = option(
@@ -46,7 +46,6 @@ class CompareOptions(FilterOptions, PairFieldOptions):
         metavar="space|comments|none",
         source="our choice: how a line ends is no fault; none: the papers to the letter",
     )
-    keep_unpaired: bool = option(False, "Pass records without an incorrect response on, inactive.")
 
     @property
     def made(self) -> Comparison:

@@ -86,8 +86,9 @@ def run(options: Options) -> None:
         )
     template = templates.load(options.template, tokenizer)
     settings = Settings(
-        options.made, options.granularity, options.gaps, options.max_length, options.max_prompt, options.too_long
-    )
+        options.made, options.granularity, options.gaps, options.max_length, options.max_prompt, options.too_long,
+        options.keep_unpaired,
+    )  # fmt: skip
     masker = Masker(tokenizer, template, settings)
     looks: list[Callable[[dict[str, Any]], None]] = [page.add] if page else []
     if options.explain:

@@ -1,7 +1,8 @@
 """Write several plausible wrong variants of each correct response.
 
 Reads records with an instruction and a correct response; adds `variants`, a list of {"text", "origin"}, where `text`
-is a whole response that differs from the correct one in its code alone. A record without any variant goes to --rejects.
+is a whole response that differs from the correct one in its code alone. A record without any variant goes to --rejects,
+or with --keep-unpaired on with an empty list.
 
 --method llm asks a teacher model. student takes answers of the model to be tuned (--model) that fail the record's
 tests, or without tests differ from the correct code. universalmutator and cosmic-ray (Python alone) apply rules.
@@ -21,15 +22,26 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from fgit_cli import jsonl, prompts
+from fgit_cli.core.mutants import INVALID
 from fgit_cli.engines.generation.opening import PANEL, sampling
 from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
 from fgit_cli.errors import UsageError
 from fgit_cli.messages import flag
-from fgit_cli.options import EXECUTION, ExecutionOptions, FieldOptions, FilterOptions, option, specs
+from fgit_cli.options import (
+    EXECUTION,
+    ExecutionOptions,
+    FaultOptions,
+    FieldOptions,
+    FilterOptions,
+    UnpairedOptions,
+    option,
+    specs,
+)
 from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
 from fgit_cli.stages.mutate import (
     Asking,
+    Keeping,
     Original,
     Way,
     by_rules,
@@ -44,7 +56,7 @@ from fgit_cli.stages.running import Source, Tally, prepared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(FilterOptions, FieldOptions, TeacherOptions, ExecutionOptions):
+class Options(FilterOptions, UnpairedOptions, FaultOptions, FieldOptions, TeacherOptions, ExecutionOptions):
     """The options of `fgit mutate`."""
 
     method: Literal["llm", "student", "universalmutator", "cosmic-ray"] = option(
@@ -61,6 +73,13 @@ class Options(FilterOptions, FieldOptions, TeacherOptions, ExecutionOptions):
         "What the teacher is asked: fgit's own prompt, which also keeps it from giving the fault away, or no more than "
         "the paper's Figure 3 asks.",
         source="own: our choice; figure3: FGit, Figure 3",
+    )
+    clean: bool = option(
+        True,
+        "Take out of a teacher's answers the comments and names that give the fault away, and refuse those that leave "
+        "code out.",
+        flags=("--clean/--no-clean",),
+        source="our choice; the papers take the answer as it is",
     )
     prompt_file: str | None = option(
         None, "Another prompt: Jinja2 with instruction, response, language, fenced, scope.", metavar="FILE"
@@ -99,13 +118,13 @@ def run(options: Options) -> None:
 
 
 def _refuse_unused(options: Options) -> None:
-    """Raises UsageError for an option that would change nothing."""
+    """Raises UsageError for an option that would change nothing; a --config may hold those of other methods too."""
     panel = {name: spec.panel for name, (_, spec) in specs(Options).items()}
     asking = {name for name in panel if panel[name] == PANEL and name != "seed"} | {"work_dir", "scope"}
     testing = {name for name in panel if panel[name] == EXECUTION}
-    prompting = {"prompt", "prompt_file", "from_batch", *REHEARSALS}
+    prompting = {"prompt", "prompt_file", "clean", "from_batch", *REHEARSALS}
     unused = {"llm": testing, "student": prompting}.get(options.method, asking | testing | prompting)
-    for name in sorted(unused & options.given):
+    for name in sorted(unused & options.typed):
         raise UsageError(f"{flag(name)} has no use with --method {options.method}; leave it out")
     chosen = [name for name in REHEARSALS if getattr(options, name)]
     if options.from_batch and "preview" not in chosen:
@@ -121,7 +140,7 @@ def _run_teacher(options: Options) -> None:
         raise UsageError("--prompt and --prompt-file both name a prompt; give one of them")
     packaged = "figure3" if options.prompt == "figure3" else "mutate"
     prompt = prompts.load(packaged, options.prompt_file)
-    asking = Asking(prompt, options.variants, options.scope, options.max_new_tokens)
+    asking = Asking(prompt, options.variants, options.scope, options.max_new_tokens, options.clean)
     if options.dry_run or options.emit_batch:
         _without_teacher(options, asking)
         return
@@ -147,8 +166,11 @@ def _run_student(options: Options) -> None:
 
 
 def _filter(options: Options, way: Way) -> None:
+    by_a_model = options.method in ("llm", "student")
+    keeping = Keeping(options.faults_only, options.keep_unpaired, frozenset() if by_a_model else INVALID)
+
     def chosen(originals: Iterable[Original], tally: Tally) -> Iterator[dict[str, Any]]:
-        return mutate(_chosen(options, originals, tally), tally, way)
+        return mutate(_chosen(options, originals, tally), tally, way, keeping)
 
     running.run_filter("mutate", options, lambda record: read_original(record, options.overrides), chosen, some=True)
 

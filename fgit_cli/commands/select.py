@@ -4,9 +4,11 @@ Reads records with `variants` (what `mutate` adds), or plain pairs with `incorre
 Adds `incorrect` (the chosen text), `origin` and `similarity`; takes `variants` out unless --keep-variants.
 
 A variant that is no fault is left out by reason: equal after normalisation, same syntax tree, same bytecode, only
-renames, or not parsing although the correct code does. Of the others the one most similar in code is kept: by cosine
-of UniXcoder embeddings, or with --by edit by 1 - edit distance / longer length. Prose around the code does not count.
-With --execute the nearest one is kept that fails the record's tests, twice, in a sandbox.
+renames, or not parsing although the correct code does; --no-faults-only keeps all that differ. Of the others the one
+most similar in code is kept: by cosine of UniXcoder embeddings, or with --by edit by 1 - edit distance / longer length.
+Prose around the code does not count.
+With --execute the nearest one is kept that fails the record's tests, twice, in a sandbox. A record without a usable
+variant goes to --rejects, or with --keep-unpaired on without an incorrect response.
 
 Holds in memory the model and --window records.
 
@@ -21,7 +23,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fgit_cli.jsonl import Record
-from fgit_cli.options import EXECUTION, ExecutionOptions, FilterOptions, PairFieldOptions, option
+from fgit_cli.options import (
+    EXECUTION,
+    ExecutionOptions,
+    FaultOptions,
+    FilterOptions,
+    PairFieldOptions,
+    UnpairedOptions,
+    option,
+)
 from fgit_cli.stages.by_tests import open_executor
 from fgit_cli.stages.running import Tally, run_filter
 from fgit_cli.stages.select import Choice, Scorer, Settings, edit_scorer, read_choice, select
@@ -34,7 +44,7 @@ EDIT = "edit"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(FilterOptions, PairFieldOptions, ExecutionOptions):
+class Options(FilterOptions, UnpairedOptions, FaultOptions, PairFieldOptions, ExecutionOptions):
     """Options of `fgit select`."""
 
     by: str = option(
@@ -110,12 +120,14 @@ def run(options: Options) -> None:
         max_diff_lines=options.max_diff_lines,
         max_side_lines=options.max_side_lines,
         keep_variants=options.keep_variants,
+        faults_only=options.faults_only,
+        keep_unpaired=options.keep_unpaired,
         limit=options.time_limit,
         window=options.window if embedder or options.execute else 1,  # it serves the model and the sandboxes alone
     )
 
     def prepare(record: Record) -> Choice:
-        return read_choice(record, options.overrides, with_tests=options.execute)
+        return read_choice(record, options.overrides, options.execute, options.keep_unpaired)
 
     def stage(items: Iterable[Choice], tally: Tally) -> Iterator[dict[str, Any]]:
         if embedder:

@@ -11,6 +11,8 @@ Candidate = TypeVar("Candidate")
 Change = tuple[str, str, str]  # correct code, variant's code, language
 
 BROKEN = frozenset({equivalence.NOT_PARSED, equivalence.NOT_COMPILED})
+# What universalmutator itself calls invalid or redundant, and never keeps.
+INVALID = BROKEN | {equivalence.EQUAL, equivalence.SAME_AST, equivalence.SAME_BYTECODE}
 
 
 def no_fault(changes: Sequence[Change]) -> str | None:

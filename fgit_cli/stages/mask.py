@@ -43,6 +43,7 @@ class Settings:
     max_length: int
     max_prompt: int | None = None
     too_long: TooLongHow = "cut"
+    keep_unpaired: bool = False  # a pair that gives no mark goes on as an unpaired record
 
 
 class Job(NamedTuple):
@@ -162,14 +163,16 @@ class Masker:
             and max(len(correct_ids), len(incorrect.ids) + 1 if incorrect else 0) > room
         ):
             return Rejected("response too long")
+        unpaired = Masked(
+            prompt_ids, correct_ids[:room], [], [0] * min(len(correct_ids), room), [], None, cut, [], [], [], end
+        )
         if job.incorrect is None or incorrect is None or incorrect.spans is None:
-            blank = [0] * min(len(correct_ids), room)
-            return Masked(prompt_ids, correct_ids[:room], [], blank, [], None, cut, [], [], [], end)
+            return unpaired
         if job.correct == job.incorrect:
-            return Rejected("no difference")
+            return unpaired if self.settings.keep_unpaired else Rejected("no difference")
         difference, made = job.diff or (self.settings.made.compare(job.incorrect, job.correct), self.settings.made)
         if difference.correct.empty and difference.incorrect.empty:
-            return Rejected(made.why_none(job.incorrect, job.correct))
+            return unpaired if self.settings.keep_unpaired else Rejected(made.why_none(job.incorrect, job.correct))
         correct_gaps, incorrect_gaps = self._gaps(job, difference, made)
         kind = self.settings.granularity
         correct_mask, correct_anchors = values(job.correct, correct.spans, difference.correct, kind, correct_gaps)
@@ -188,7 +191,7 @@ class Masker:
                 count_changed(correct_mask, j, kind)
                 count_changed(incorrect_mask, i, kind)
         if not any(correct_mask[:room]):
-            return Rejected("no mark left on the correct side")
+            return unpaired if self.settings.keep_unpaired else Rejected("no mark left on the correct side")
         cut += len(incorrect_ids) > room
         return Masked(
             prompt_ids, correct_ids[:room], incorrect_ids[:room], correct_mask[:room], incorrect_mask[:room], made, cut,
@@ -277,6 +280,7 @@ def _count(masked: Masked, counts: MaskCounts, tally: Tally) -> None:
     for what, so in (
         ("anchored", masked.correct_anchors or masked.incorrect_anchors),
         ("cut", masked.cut),
+        ("unpaired", not masked.incorrect_ids),
         ("without a fork", masked.incorrect_ids and masked.forks == []),
         ("inactive", not (any(masked.correct_mask) and any(masked.incorrect_mask))),
     ):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fgit_cli.core import answers, fences, fields, unfenced, variants, whole
 from fgit_cli.core.mutants import Change, evenly, no_fault, usual
@@ -24,6 +24,8 @@ from fgit_cli.stages.running import Tally, prepared
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
 
+NO_CODE = "no code found in the correct response"
+NO_DIFFERENCE = "no difference"
 Fill = Callable[["Variants"], object]  # finds the variants of one record
 Way = Callable[[Iterable["Original"], Tally], Iterator[tuple["Original", Fill]]]
 
@@ -42,20 +44,45 @@ class Original:
     likely: tuple[str, ...] = ()
 
 
+class Nothing(NamedTuple):
+    """Why no variant can be made of a record; `again`: another time one may be."""
+
+    reason: str
+    detail: str = ""
+    again: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Keeping:
+    """What is kept: variants that are faults alone, or all that differ but for the reasons in `never`.
+
+    `unpaired`: records without a variant too.
+    """
+
+    faults_only: bool = True
+    unpaired: bool = False
+    never: frozenset[str] = frozenset()
+
+
 class Variants:
     """The variants of one record as they come, and why others were left out."""
 
-    def __init__(self, count: Callable[[str], None] = lambda what: None) -> None:
+    def __init__(self, count: Callable[[str], None] = lambda what: None, keeping: Keeping = Keeping()) -> None:
         """`count` is told of each variant that is left out."""
         self.variants: list[dict[str, Any]] = []
         self.reasons: Counter[str] = Counter()
+        self.nothing: Nothing | None = None  # where nobody could be asked, or no rule applied
         self._count = count
+        self._keeping = keeping
 
     def add(self, text: str, changes: list[Change], origin: dict[str, Any]) -> str | None:
         """Keep the variant if it is one, and not there yet; else the reason why not."""
         if any(text == v["text"] for v in self.variants):
             return self.refuse("equal to another variant")
-        if reason := no_fault(changes):
+        if all(correct == variant for correct, variant, _ in changes):
+            return self.refuse(NO_DIFFERENCE)
+        reason = no_fault(changes)
+        if reason and (self._keeping.faults_only or reason in self._keeping.never):
             return self.refuse(reason)
         self.variants.append({"text": text, "origin": origin})
         return None
@@ -89,19 +116,24 @@ class Variants:
         self.variants = kept
 
     def record(self, record: dict[str, Any], tally: Tally) -> Iterator[dict[str, Any]]:
-        """The record with its variants; nothing, and a reject, where there are none."""
+        """The record with its variants; where there are none nothing, and a reject, or the record as it is kept."""
         if self.variants:
             yield {**record, "variants": self.variants}
+            return
+        why = self.nothing or Nothing(f"no variant: {usual(self.reasons, 'no rule applies')}")
+        if self._keeping.unpaired and not why.again:
+            tally.unpaired[why.reason] += 1
+            yield {**record, "variants": []}
         else:
-            tally.reject(record, f"no variant: {usual(self.reasons, 'no rule applies')}")
+            tally.reject(record, why.reason, why.detail)
 
 
 class Asking:
     """What a teacher is asked about a record, and what its answers mean."""
 
-    def __init__(self, prompt: Prompt, answers: int, scope: str, longest: int) -> None:
-        """`answers` to each prompt are asked for, of at most `longest` tokens."""
-        self.prompt, self.answers, self.scope, self.longest = prompt, answers, scope, longest
+    def __init__(self, prompt: Prompt, answers: int, scope: str, longest: int, clean: bool = True) -> None:
+        """`answers` to each prompt are asked for, of at most `longest` tokens. `clean`: hints are taken out of them."""
+        self.prompt, self.answers, self.scope, self.longest, self.clean = prompt, answers, scope, longest, clean
 
     def request(self, original: Original) -> Request:
         text = self.prompt.render(
@@ -120,7 +152,7 @@ class Asking:
         if cut := whole.why_cut(completion.finish_reason):
             return made.refuse(cut)
         try:
-            parsed = answers.variant(completion.answer, original.correct, self.scope, likely=original.likely)
+            parsed = answers.variant(completion.answer, original.correct, self.scope, self.clean, original.likely)
         except answers.Unusable as error:
             return made.refuse(str(error))
         origin |= {"prompt": self.prompt.name, "prompt_sha256": self.prompt.sha256}
@@ -129,11 +161,13 @@ class Asking:
         return made.add(parsed.text, parsed.changes, origin)
 
 
-def mutate(originals: Iterable[Original], tally: Tally, way: Way) -> Iterator[dict[str, Any]]:
-    """Each record with its `variants`, made by the way; a record without any is left out by reason."""
-    for original, fill in way(with_code(originals, tally), tally):
+def mutate(
+    originals: Iterable[Original], tally: Tally, way: Way, keeping: Keeping = Keeping()
+) -> Iterator[dict[str, Any]]:
+    """Each record with its `variants`, made by the way; one without any is left out, or kept so, by reason."""
+    for original, fill in way(originals, tally):
         with tally.each(original.record):
-            made = Variants(tally.count)
+            made = Variants(tally.count, keeping)
             fill(made)
             yield from made.record(original.record, tally)
 
@@ -148,8 +182,7 @@ def by_teacher(teacher: Teacher, asking: Asking) -> Way:
             for kind, n in hints(made).items():
                 tally.count(f"hints by {kind} taken out", n)
 
-        for original, answer in answered(originals, tally, teacher, asking.request):
-            yield original, partial(fill, original, answer)
+        return answered(originals, tally, teacher, asking.request, fill)
 
     return way
 
@@ -196,26 +229,50 @@ def by_student(teacher: Teacher, answers_wanted: int, scope: str, executor: "Exe
                 read(original, completion, made, made_by(teacher, "student", index))
             judge(original, made, tally)
 
-        for original, answer in answered(originals, tally, teacher, request):
-            yield original, partial(fill, original, answer)
+        return answered(originals, tally, teacher, request, fill)
 
     return way
 
 
 def answered(
-    originals: Iterable[Original], tally: Tally, teacher: Teacher, request: Callable[[Original], Request]
-) -> Iterator[tuple[Original, list[Completion]]]:
-    """Each original with the teacher's answers; what was not answered is left out."""
+    originals: Iterable[Original],
+    tally: Tally,
+    teacher: Teacher,
+    request: Callable[[Original], Request],
+    fill: Callable[[Original, list[Completion], Variants], None],
+) -> Iterator[tuple[Original, Fill]]:
+    """Each original with what fills in the teacher's answers, in input order; without code nobody is asked."""
     tally.detail = teacher.progress
-    asked = prepared(originals, tally, lambda original: original.record, request)
+
+    def wanted(original: Original) -> Request:
+        if not original.blocks:
+            return Request("", prompt="", known=(Completion("", None),))
+        if original.record.get("tools"):
+            tally.odd(fields.TOOLS_UNSENT)
+        return request(original)
+
+    failures: list[tuple[Original, Fill]] = []
 
     def failed(pair: tuple[Original, Request], why: RequestFailed) -> None:
-        tally.reject(pair[0].record, why.reason, why.detail)
+        failures.append((pair[0], without(Nothing(why.reason, why.detail, why.again))))
 
+    asked = prepared(originals, tally, lambda original: original.record, wanted)
     for (original, _), answer in teacher.ask(asked, lambda pair: pair[1], failed):
-        yield original, answer
+        yield from failures
+        failures.clear()
+        yield original, partial(fill, original, answer) if original.blocks else without(Nothing(NO_CODE))
+    yield from failures
     if teacher.durable.found:
         tally.count("answers taken from the work folder", teacher.durable.found)
+
+
+def without(why: Nothing) -> Fill:
+    """What leaves a record without a variant."""
+
+    def fill(made: Variants) -> None:
+        made.nothing = why
+
+    return fill
 
 
 def hints(made: Variants) -> Counter[str]:
@@ -253,9 +310,11 @@ def by_rules(backend: ModuleType, method: str, wanted: int, seed: int) -> Way:
             blocks = [b for b in original.blocks if b.language in backend.LANGUAGES]
             if blocks:
                 yield original, partial(fill, original, blocks)
-            else:
+            elif original.blocks:
                 language = original.blocks[0].language or "a language that is not known"
-                tally.reject(original.record, f"no rules for {language}")
+                yield original, without(Nothing(f"no rules for {language}"))
+            else:
+                yield original, without(Nothing(NO_CODE))
 
     return way
 
@@ -292,8 +351,6 @@ def with_code(originals: Iterable[Original], tally: Tally) -> Iterator[Original]
     """The originals that have code which could be wrong; the others are left out."""
     for original in originals:
         if original.blocks:
-            if original.record.get("tools"):
-                tally.odd(fields.TOOLS_UNSENT)
             yield original
         else:
-            tally.reject(original.record, "no code found in the correct response")
+            tally.reject(original.record, NO_CODE)

@@ -30,6 +30,7 @@ class Counts(Protocol):
     bad_lines: int
     expected: int | None
     rejects: Counter[str]
+    unpaired: Counter[str]
     counts: Counter[str]
     detail: Callable[[], str]
 
@@ -166,6 +167,7 @@ def summary_table(tally: Counts) -> None:
     table.add_column(overflow="fold")
     rows = [(tally.read, "in"), (tally.written, "out")]
     rows += [(n, f"left out: {reason}") for reason, n in tally.rejects.most_common()]
+    rows += [(n, f"without a variant: {reason}") for reason, n in tally.unpaired.most_common()]
     if tally.bad_lines:
         rows.append((tally.bad_lines, "bad lines passed over"))
     rows += [(n, what) for what, n in tally.counts.items()]

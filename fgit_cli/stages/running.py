@@ -42,6 +42,7 @@ class Tally:
         self.bad_lines = 0
         self.passed_over = 0  # records read that are another run's, such as another shard's
         self.rejects: Counter[str] = Counter()
+        self.unpaired: Counter[str] = Counter()  # records passed on without a wrong variant, by why they have none
         self.bugs: Counter[str] = Counter()
         self._in_a_row = self.unprepared_in_a_row = 0  # records that met a bug
         self.counts: Counter[str] = Counter()
@@ -141,6 +142,9 @@ class Tally:
         if self.rejects:
             reasons = ", ".join(f"{n} {reason}" for reason, n in self.rejects.most_common())
             parts.append(f"{self.rejects.total()} left out ({reasons})")
+        if self.unpaired:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in self.unpaired.most_common())
+            parts.append(f"{self.unpaired.total()} of them without a variant ({reasons})")
         if self.bad_lines:
             parts.append(f"{self.bad_lines} bad lines passed over")
         parts += [f"{n} {what}" for what, n in self.counts.items()]
@@ -214,7 +218,7 @@ def run_filter(
     """Run one filter from its input to its output and say on stderr what happened.
 
     Raises InputError after the records before the bad one are out, AnswerIsNo above `--max-rejects`, where a record met
-    an unexpected error, and with `some` where every record was left out.
+    an unexpected error, and with `some` where every record was left out or passed on without a variant.
     """
     tally = Tally(command, options)
     progress = Progress(tally)
@@ -247,7 +251,9 @@ def run_filter(
     if limit is not None and taken and tally.rejects.total() > limit * taken:
         raise AnswerIsNo(f"{tally.rejects.total()} of {taken} records left out, more than --max-rejects {limit:g}")
     tally.end()
-    if some and tally.rejects and not tally.written:
-        reason, times = tally.rejects.most_common(1)[0]
-        raise AnswerIsNo(f"every record was left out, {times} of {tally.rejects.total()} for this: {reason}")
+    without = tally.rejects + tally.unpaired
+    if some and without and tally.written == tally.unpaired.total():
+        reason, times = without.most_common(1)[0]
+        what = "no record has a variant" if tally.unpaired else "every record was left out"
+        raise AnswerIsNo(f"{what}, {times} of {without.total()} for this: {reason}")
     return tally

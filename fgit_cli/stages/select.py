@@ -29,6 +29,7 @@ TOO_MANY_OF_A_SIDE = "more changed lines on a side than --max-side-lines"
 TOO_FAR = "less similar than --min-similarity"
 NOTHING_USABLE = "no usable variant"
 NO_VARIANTS = "no variants"
+NO_DIFFERENCE = "no difference"
 UNSEEN = "variants that the model cannot tell from the correct code"
 
 Scorer = Callable[[Sequence[tuple[str, str]]], list[float]]
@@ -43,6 +44,8 @@ class Settings:
     max_diff_lines: int | None = None  # both sides together
     max_side_lines: int | None = None
     keep_variants: bool = False
+    faults_only: bool = True  # leave out variants that differ and are no fault
+    keep_unpaired: bool = False  # pass a record without a usable variant on
     limit: float = 10.0  # seconds for a run of code and tests
     window: int = 1  # records scored together
 
@@ -80,10 +83,12 @@ class Choice:
         return NOTHING_USABLE if self.texts else NO_VARIANTS
 
 
-def read_choice(record: dict[str, Any], named: Mapping[str, str | None], with_tests: bool) -> Choice:
+def read_choice(
+    record: dict[str, Any], named: Mapping[str, str | None], with_tests: bool, keep_unpaired: bool = False
+) -> Choice:
     """The correct response and its variants, with the tests where they are to be run; `named` are the user's fields.
 
-    Raises InputError where the record has none of these.
+    Raises InputError where the record has none of these, unless `keep_unpaired` passes it on.
     """
     fields.standardise(record, **named)
     fields.identify(record)
@@ -92,8 +97,13 @@ def read_choice(record: dict[str, Any], named: Mapping[str, str | None], with_te
     variants = record.get("variants")
     if variants is None:
         incorrect = fields.incorrect(record)
+        if incorrect is None and keep_unpaired:
+            return Choice(record, correct, [], [], False, tests)
         if incorrect is None:
-            raise InputError("no `variants` and no incorrect response; run `fgit mutate` first, or --incorrect-field")
+            raise InputError(
+                "no `variants` and no incorrect response; run `fgit mutate` first, or give --incorrect-field, or "
+                "--keep-unpaired"
+            )
         return Choice(record, correct, [incorrect], [record.get("origin", {"method": "given"})], True, tests)
     if not isinstance(variants, list) or not all(
         isinstance(v, dict) and isinstance(v.get("text"), str) for v in variants
@@ -108,7 +118,10 @@ def sift(choice: Choice, settings: Settings) -> None:
     choice.code = fences.code(choice.correct)
     choice.codes = [fences.code(text) for text in choice.texts]
     for i, text in enumerate(choice.texts):
-        why = response_reason(choice.correct, text) or too_large(choice.code, choice.codes[i], settings)
+        why = NO_DIFFERENCE if choice.code == choice.codes[i] else None
+        if settings.faults_only:
+            why = response_reason(choice.correct, text)
+        why = why or too_large(choice.code, choice.codes[i], settings)
         if why is not None:
             choice.reasons[i] = why
 
@@ -132,8 +145,9 @@ def too_large(correct: str, variant: str, settings: Settings) -> str | None:
 def select(
     choices: Iterable[Choice], tally: Tally, score: Scorer, settings: Settings, executor: "Executor | None" = None
 ) -> Iterator[dict[str, Any]]:
-    """Each record with the nearest of its usable variants as `incorrect`; one without any is left out by reason.
+    """Each record with the nearest of its usable variants as `incorrect`.
 
+    One without any is left out by reason, or passed on without an incorrect response.
     The usable variants of a window of records are scored at once.
     """
     for window in windows(choices, settings.window):
@@ -224,7 +238,10 @@ def windows(choices: Iterable[Choice], size: int) -> Iterator[list[Choice]]:
 
 
 def choose(choice: Choice, tally: Tally, settings: Settings) -> dict[str, Any] | None:
-    """The output record, or None when nothing usable is left: then the record is rejected."""
+    """The output record; where no variant is usable None, and a reject, or the record without an incorrect response.
+
+    A correct response that fails its own tests is never passed on.
+    """
     record = dict(choice.record)
     if not choice.paired:
         for reason, times in Counter(choice.reasons.values()).items():
@@ -232,6 +249,9 @@ def choose(choice: Choice, tally: Tally, settings: Settings) -> dict[str, Any] |
         record["variants"] = [_judged(choice, i) for i in range(len(choice.texts))]
     candidates = choice.by_nearness()
     if choice.refusal or not candidates:
+        if settings.keep_unpaired and not choice.refusal:
+            tally.unpaired[choice.why_none()] += 1
+            return unpaired(record, settings.keep_variants)
         tally.reject(record, choice.refusal or choice.why_none())
         return None
     best = candidates[0]
@@ -245,6 +265,12 @@ def choose(choice: Choice, tally: Tally, settings: Settings) -> dict[str, Any] |
         tally.count(FORGEABLE)
     record["similarity"] = best.similarity
     return record
+
+
+def unpaired(record: dict[str, Any], keep_variants: bool) -> dict[str, Any]:
+    """The record without an incorrect response and what was said of it."""
+    gone = {*fields.INCORRECT, "origin", "similarity", *(() if keep_variants else ("variants",))}
+    return {name: value for name, value in record.items() if name not in gone}
 
 
 def _judged(choice: Choice, i: int) -> dict[str, Any]:

@@ -4,11 +4,11 @@
 
 Behaviour is drawn per request from the fractions of the JSON object: `http_429`, `http_500`, `cut`, `garbage`,
 `wrong_n`, `slow`; `die` seconds after the start the process ends as a crash does. Other keys: `ignore_n`, `refuse`
-(fields answered with 400), `want` (fields without which it is 400), `fail` (a marker: 500 for prompts with it), `equal`
-(the same answer always), `seconds` per request, `answer` (fixed text), `choice` (fields of each choice of the reply),
-`usage` (the reply's), `seed`, `script` (a marker in the dialogue's text -> the answers of its turns, one or a list
-each), `judge` (the answer to "yes or no"),
-`replies` (a marker in the prompt -> the answer, or a whole choice with its reason to end).
+(fields answered with 400), `want` (fields without which it is 400), `fail`, `too_long` (a marker: 500, 400 for prompts
+with it), `equal` (the same answer always), `seconds` per request, `answer` (fixed text), `choice` (fields of each
+choice of the reply), `usage` (the reply's), `seed`, `script` (a marker in the dialogue's text -> the answers of its
+turns, one or a list each), `judge` (the answer to "yes or no"), `replies` (a marker in the prompt -> the answer, or a
+whole choice with its reason to end).
 The log has a line "SEED TAG" per answer that was written whole, where TAG is the name after the code's `def`.
 """
 
@@ -60,6 +60,8 @@ class Teacher:
                 return await self.send(writer, 400, {"error": {"message": f"Unrecognized request argument: {field}"}})
         if "fail" in how and how["fail"] in json.dumps(body):
             return await self.send(writer, 500, {"error": {"message": "the server is out of sorts"}})
+        if "too_long" in how and how["too_long"] in json.dumps(body):
+            return await self.send(writer, 400, {"error": {"message": "the prompt is longer than the model takes"}})
         for field in how.get("want", []):
             if field not in body:
                 return await self.send(writer, 400, {"error": {"message": f"{field} is missing"}})

@@ -330,6 +330,24 @@ def test_unpaired_records_pass_inactive(fgit, folder):
     assert len(got["correct_mask"]) == len(got["correct_ids"])
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"response": "x = 1\n", "incorrect": "x = 1\n"},
+        {"response": "x = 1\n", "incorrect": "x = 1  \n"},
+        {"response": "x = 1\n", "incorrect": "x = 1\ny = 2\n"},  # no mark on the correct side
+    ],
+)
+def test_a_pair_that_gives_no_mark_goes_on_unpaired(fgit, folder, pair):
+    words = ["mask", "--tokenizer", folder, "--gaps", "ignore"]
+    record = json.dumps({"instruction": "Add.", **pair})
+    assert fgit(*words, stdin=record).out == ""
+    ran = fgit(*words, "--keep-unpaired", stdin=record)
+    got = json.loads(ran.out)
+    assert (got["incorrect_ids"], set(got["correct_mask"])) == ([], {0})
+    assert "1 unpaired" in ran.err
+
+
 def test_rejects_are_counted_and_kept(fgit, folder, tmp_path):
     lines = [record(), record(incorrect=record()["response"]), record()]
     done = fgit(
