@@ -39,6 +39,9 @@ TYPED = {
     "select --by edit variants.jsonl": WORKS,
     "select --by edit --execute variants.jsonl": WORKS,
     "diff pair.jsonl": WORKS,
+    "diff pair.json --output new.jsonl.xz": WORKS,
+    "diff pair.parquet": NEEDS + "data",
+    "diff pair.jsonl --output new.jsonl.zst": NEEDS + "data",
     f"mask --tokenizer {STUDENT} --template plain pair.jsonl": WORKS,
     "train pairs.jsonl": NEEDS + "train",
     "eval --bench task.jsonl sample.jsonl": WORKS,
@@ -77,6 +80,8 @@ def main() -> int:
     assert not there, f"not an installation without extras: {there}"
     for name, value in (("pair", PAIR), ("variants", VARIANTS), ("sample", SAMPLE), ("task", TASK), ("bench", BENCH)):
         Path(f"{name}.jsonl").write_text(json.dumps(value) + "\n")
+    Path("pair.json").write_text(json.dumps([PAIR]))
+    Path("pair.parquet").write_bytes(b"PAR1")  # nothing that the core alone could look into
     assert {typed.split()[0] for typed in TYPED} == set(COMMANDS)
     wrong = [fault for typed, expected in TYPED.items() for fault in faults(typed, expected)]
     wrong += [f"fgit {name} --help fails" for name in COMMANDS if run([name, "--help"]).returncode]

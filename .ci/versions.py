@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("train", "select", "mutate", "eval", "report", "plots")
+EXTRAS = ("train", "select", "mutate", "eval", "data", "report", "plots")
 
 
 def normal(name: str) -> str:

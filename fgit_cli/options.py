@@ -144,10 +144,16 @@ class Common:
 class FilterOptions(Common):
     """What every stage of the pipe takes."""
 
-    files: list[str] = argument("JSONL files to read (.gz too; `-` or none: stdin).", metavar="FILE", recorded=False)
+    files: list[str] = argument(
+        "What to read (`-` or none: stdin): JSONL, a JSON array, CSV, Parquet, Arrow, packed or not; the folder of a "
+        "saved data set; hf://owner/name[:split]; s3:// and its like; patterns with `*`.",
+        metavar="FILE",
+        recorded=False,
+    )
     output: str | None = option(
         None,
-        "Write here, not to stdout; the file appears under its name when it is whole.",
+        "Write here, not to stdout; the file appears under its name when it is whole. The ending says what it is: "
+        ".jsonl (.gz, .zst, .xz, .bz2), .json, .parquet or .arrow.",
         flags=("--output", "-o"),
         metavar="FILE",
         recorded=False,

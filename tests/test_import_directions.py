@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "fgit_cli"
 
 # A part is a folder of fgit_cli or a module at its top. BELOW may be imported by every part but core.
-BELOW = {"errors", "options", "jsonl", "hub", "messages", "prompts", "configs", "install"}
+BELOW = {"errors", "options", "jsonl", "formats", "hub", "messages", "prompts", "configs", "install"}
 MAY_IMPORT = {
     "__main__": {"app"},
     "app": {"commands"},
@@ -25,7 +25,8 @@ MAY_IMPORT = {
 AMONG_BELOW = {
     "errors": {"install"},
     "options": {"errors"},
-    "jsonl": {"errors", "messages"},
+    "jsonl": {"errors", "messages", "formats"},
+    "formats": {"errors", "install"},
     "hub": {"errors", "messages"},
     "messages": {"errors", "options"},
     "prompts": {"errors"},

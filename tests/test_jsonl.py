@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from fgit_cli import jsonl
 from fgit_cli.errors import InputError, UsageError
+from fgit_cli.formats import values
 
 
 @given(st.text("0123456789eE+.- é{}", max_size=40))
 @example("1" * 19)
 @example("1e999")
 def test_big_numbers_are_noticed(text):
-    assert jsonl._maybe_big(text) == bool(re.search(r"[0-9]{19}|[0-9][eE]\+?[0-9]{3}", text))
+    assert values._maybe_big(text) == bool(re.search(r"[0-9]{19}|[0-9][eE]\+?[0-9]{3}", text))
 
 
 @pytest.mark.parametrize("number", ["123456789012345678901234567890", "-9223372036854775809", "1", "1.5", "2e5"])

@@ -4,17 +4,16 @@ The files are JSON lines as EvalPlus releases them (plain or .gz). Only the down
 """
 
 import contextlib
-import gzip
 import hashlib
 import json
 import os
 import sys
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fgit_cli.errors import EngineError, InputError, MissingExtra
+from fgit_cli.jsonl import open_input
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,12 @@ def _download(release: Release) -> Path:
 
 
 def read_text(path: Path) -> bytes:
-    """The bytes of a plain or gzipped file. Raises InputError where it cannot be read."""
+    """The bytes of a file, unpacked. Raises InputError where it cannot be read."""
     try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        with open_input(str(path)) as stream:
+            return stream.read()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", str(path)) from None
-    except (EOFError, zlib.error) as error:
-        raise InputError(f"cannot be unpacked: {error}", str(path)) from None
 
 
 def read_rows(path: Path, fields: tuple[str, ...], key: str = "task_id") -> tuple[list[dict[str, Any]], str]:

@@ -33,7 +33,7 @@ class Options(FilterOptions, FieldOptions):
     """Options of `fgit decontaminate`."""
 
     against: list[str] = option(
-        [], "A benchmark's file, JSONL or a JSON array, .gz too; may be repeated.", metavar="FILE"
+        [], "A benchmark's file, in any format that FILE may have; may be repeated.", metavar="FILE"
     )
     ngram: int = option(10, "Words in a run that is compared.", unit="words", minimum=3, source="10-grams, as Qwen2.5")
     overlap: float = option(

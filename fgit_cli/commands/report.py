@@ -44,7 +44,7 @@ MOST_BETWEEN = 12  # rows of `between`, before it is a long one too
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
     files: list[str] = argument(
-        "What fgit eval, train or mask wrote (.gz too; `-` or none: stdin).",
+        "What fgit eval, train or mask wrote, in any format that they write (`-` or none: stdin).",
         metavar="[LABEL=]FILE", recorded=False,
     )  # fmt: skip
     format: Format = option(

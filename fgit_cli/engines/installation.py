@@ -31,6 +31,7 @@ EXTRAS = {
         "the tasks of fgit eval --bench bigcodebench that use libraries",
         ("pandas", "scikit-learn", "tensorflow", "nltk"),
     ),
+    "data": ("Parquet, Arrow, saved data sets, hf://, and .zst", ("pyarrow", "datasets", "zstandard")),
     "report": ("intervals and tests in fgit report", ("scipy",)),
     "plots": ("figures in fgit report", ("matplotlib",)),
     "vllm": ("fast generation on GPUs in eval and mutate", ("vllm",)),

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.errors import InputError, UsageError
+from fgit_cli.errors import UsageError
+from fgit_cli.formats import places
 from fgit_cli.messages import note
 from fgit_cli.options import resolved
 
@@ -76,7 +77,7 @@ def _locked(path: Path) -> int:
 
 def identity(command: str, options: Any, inputs: list[str]) -> str:
     """12 hex digits of SHA-256 over the command, its recorded options and the content of its inputs."""
-    parts = [command, resolved(options), [_content(name) for name in inputs or ["-"]]]
+    parts = [command, resolved(options), [_content(name) for name in places.expanded(inputs or ["-"])]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -90,11 +91,7 @@ def _content(name: str) -> str:
             return _digest_at(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
         except (OSError, ValueError, AttributeError):
             return "stdin"
-    try:
-        with open(name, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"cannot be opened: {error.strerror}", name) from None
+    return places.identity(name)
 
 
 def _digest_at(descriptor: int, at: int) -> str:

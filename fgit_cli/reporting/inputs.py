@@ -4,7 +4,6 @@ A model is called by LABEL of `LABEL=FILE`; else by its file's name without the 
 two files would share a name. Where one file (or stdin) holds several models, their records' `model` tells them apart.
 """
 
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import Any
 from fgit_cli import jsonl
 from fgit_cli.core import fields
 from fgit_cli.errors import InputError
+from fgit_cli.formats import places
+from fgit_cli.formats.reading import loose_rows
 from fgit_cli.jsonl import Record
 from fgit_cli.reporting.masked_pairs import Pairs
 from fgit_cli.reporting.repeated_runs import LabRun, lab_run
@@ -51,7 +52,7 @@ class Source:
         """The file's name without endings and without the bench's own name at its end."""
         if self.file == "-":
             return "stdin"
-        name = re.sub(r"\.(jsonl|json)(\.gz)?$", "", Path(self.file).name)
+        name = places.stem(self.file)
         plain = re.escape(bench.rstrip("+"))
         return re.sub(rf"[._-]*{plain}(\+|[._-]?plus)?$", "", name, flags=re.IGNORECASE) or name if plain else name
 
@@ -113,21 +114,17 @@ def references(files: list[str]) -> dict[str, str]:
     """
     found = {}
     for file in files:
-        with jsonl.open_input(file) as stream:
-            for number, line in enumerate(stream, 1):
-                try:
-                    record = json.loads(line)
-                    task_id = record.get("task_id") if isinstance(record, dict) else None
-                    if not isinstance(task_id, str):
-                        raise InputError("no text in field `task_id`; --references takes a benchmark's file")
-                    if record.get("prompt") is None and "complete_prompt" in record:  # BigCodeBench
-                        record["prompt"] = record["complete_prompt"]
-                    found[task_id] = fields.response(record)
-                except ValueError as error:
-                    raise InputError(f"not JSON: {error}", f"{file}:{number}") from None
-                except InputError as error:
-                    error.place = error.place or f"{file}:{number}"
-                    raise
+        for place, record in loose_rows(file):
+            task_id = record.get("task_id") if isinstance(record, dict) else None
+            try:
+                if not isinstance(task_id, str):
+                    raise InputError("no text in field `task_id`; --references takes a benchmark's file")
+                if record.get("prompt") is None and "complete_prompt" in record:  # BigCodeBench
+                    record["prompt"] = record["complete_prompt"]
+                found[task_id] = fields.response(record)
+            except InputError as error:
+                error.place = error.place or place
+                raise
     return found
 
 

@@ -1,18 +1,17 @@
 """Finds the records that overlap with benchmarks, for `fgit decontaminate`."""
 
 import dataclasses
-import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from fgit_cli import jsonl
 from fgit_cli.core import fences, fields
 from fgit_cli.core.languages import guess
 from fgit_cli.core.overlap import Index, Match, plainly
 from fgit_cli.core.problems import Problem, problem
 from fgit_cli.errors import InputError
+from fgit_cli.formats import places
+from fgit_cli.formats.reading import loose_rows
 from fgit_cli.stages.running import Tally, prepared
 
 NAMED = 5  # matches kept with a record: the surest
@@ -20,9 +19,9 @@ NAMED = 5  # matches kept with a record: the surest
 
 def read_problems(files: list[str]) -> Iterator[Problem]:
     """The problems of all files. Raises InputError, with the place, for an entry that is no known benchmark's."""
-    for name in files:
+    for name in places.expanded(files):
         found = 0
-        for place, row in _rows(name):
+        for place, row in loose_rows(name):
             try:
                 yield problem(row, found)
             except InputError as error:
@@ -31,25 +30,6 @@ def read_problems(files: list[str]) -> Iterator[Problem]:
             found += 1
         if not found:
             raise InputError("holds no problems", name)
-
-
-def _rows(name: str) -> Iterator[tuple[str, Any]]:
-    """Place and value of each line, or of each entry of a JSON array.
-
-    Read by the standard library: benchmarks' own files hold Infinity and NaN (MBPP+ does), which records may not.
-    """
-    with jsonl.open_input(name) as stream:
-        try:
-            first = stream.readline()
-            if first.lstrip().startswith(b"["):
-                for number, row in enumerate(json.loads(first + stream.read()), 1):
-                    yield f"{name}, entry {number}", row
-                return
-            for number, line in enumerate(itertools.chain([first], stream), 1):
-                if line.strip():
-                    yield f"{name}:{number}", json.loads(line)
-        except (ValueError, OSError, EOFError, RecursionError) as error:
-            raise InputError(f"cannot be read as JSON lines or a JSON array: {error}", name) from None
 
 
 def prepare(record: dict[str, Any], named: Mapping[str, str | None]) -> dict[str, Any]:

@@ -25,7 +25,9 @@ LARGEST_BETA = 0.999999  # AdamW wants less than 1
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
     files: list[str] = argument(
-        "Pairs as `fgit mask` writes them (.gz too; `-` or none: stdin).", metavar="FILE", recorded=False
+        "Pairs as `fgit mask` writes them, in any format that it writes (`-` or none: stdin).",
+        metavar="FILE",
+        recorded=False,
     )
     skip_bad_lines: bool = option(
         False, "Count and name lines that are no usable record, do not stop at them.", recorded=False
