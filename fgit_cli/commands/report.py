@@ -85,6 +85,10 @@ class Options(Common):
         None, "Of --plot: column (3.4x2.6), page (7x4), slide (13.3x7.5) or what you name; beyond 7 inches the text "
         "grows too (a .pdf stays at 7 and keeps the shape).", metavar="WIDTHxHEIGHT", unit="inches", recorded=False,
     )  # fmt: skip
+    model_card: str | None = option(
+        None, "Also put the scores into the card (README.md) of the model in this folder, as a table and as the "
+        "hub's metadata; for the results of one model.", metavar="DIR", recorded=False,
+    )  # fmt: skip
     output: str | None = option(
         None, "Write here, not to stdout; the file appears under its name when it is whole.",
         flags=("--output", "-o"), metavar="FILE", recorded=False,
@@ -118,6 +122,10 @@ def run(options: Options) -> None:
         case "html":
             written = page(read, tables, options)
     draw(read, for_plots(makers, tables, options), options)
+    if options.model_card:
+        from fgit_cli.reporting import card_scores, scores
+
+        note("report", options, f"scores written to {card_scores.write(options.model_card, scores.by_name(read.runs))}")
     if options.output is None or options.output == "-":
         sys.stdout.write(written)
         return

@@ -35,11 +35,12 @@ def run(options: Options) -> None:
     """Check, prepare, train; in this process, or in ranks that it starts and waits for."""
     if not all(map(find_spec, ("torch", "transformers", "accelerate"))):
         raise MissingExtra("training", "train")
-    from fgit_cli.training import libraries, machines, runlog
+    from fgit_cli.training import libraries, machines, publish, runlog
     from fgit_cli.training.estimate import asked_for
 
     libraries.hush()
     _check_trackers(options)
+    publish.check_options(options)
     asked_for(options.token_budget)
     machines.forget_leftovers(runlog.say)
     stops = options.dry_run or options.fault_share
@@ -48,6 +49,8 @@ def run(options: Options) -> None:
         return
     plan = machines.plan(options)
     if not stops and _finished(options):
+        if options.machine_rank == 0:
+            publish.push(options)
         return
     with _job_folder(options) as job:
         _prepare(options, plan.device, job)
@@ -56,7 +59,11 @@ def run(options: Options) -> None:
         elif options.fault_share:
             _show_share(options, plan, job)
         else:
+            if options.machine_rank == 0:
+                publish.reserve(options)
             _train(options, plan, job)
+    if options.machine_rank == 0 and not stops:
+        publish.push(options)
 
 
 def _train(options: Options, plan: "Plan", job: Path) -> None:
@@ -85,7 +92,7 @@ def _check_trackers(options: Options) -> None:
 
 def _run_as_rank(options: Options) -> None:
     """Inside torchrun, accelerate or srun: no relaunch. The first rank of each machine prepares the data for all."""
-    from fgit_cli.training import machines, rank
+    from fgit_cli.training import machines, publish, rank
     from fgit_cli.training.loop import train
 
     if not options.files or "-" in options.files:
@@ -100,11 +107,15 @@ def _run_as_rank(options: Options) -> None:
         if accelerator.is_local_main_process:
             job.mkdir(parents=True, exist_ok=True)
             _prepare(options, plan.device, job)
+        if accelerator.is_main_process:
+            publish.reserve(options)
         accelerator.wait_for_everyone()
         train(options, accelerator, job, records)
         accelerator.wait_for_everyone()
         if accelerator.is_local_main_process:
             shutil.rmtree(job, ignore_errors=True)
+        if accelerator.is_main_process:
+            publish.push(options)
 
 
 def _job_path(options: Options) -> Path:

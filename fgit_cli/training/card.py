@@ -16,6 +16,7 @@ from fgit_cli.training.options import Options
 PACKAGES = (
     "torch", "triton", "transformers", "accelerate", "deepspeed", "peft", "liger-kernel", "numpy", "safetensors",
 )  # fmt: skip
+TEMPLATE = "model_card.md.jinja"
 SCHEDULE = ("learning_rate", "lr_scheduler_type", "warmup_ratio", "global_batch_size", "num_train_epochs", "seed")
 TOLD = (
     ("loss", "loss"),
@@ -36,6 +37,7 @@ def run_record(options: Options, store: PairStore, machine: dict[str, Any], mode
         "command": "train",
         "options": resolved(options),
         "model": model,
+        "card": {"licence": options.license, "datasets": list(options.dataset)},
         "data": {"files": list(options.files) or ["-"], **data},
         "machine": machine | {"python": platform.python_version(), "packages": packages()},
     }
@@ -57,36 +59,54 @@ def write_run(folder: Path, run: dict[str, Any]) -> None:
 
 
 def write_card(folder: Path, run: dict[str, Any]) -> None:
-    """README.md as model hubs read it, made of the run record."""
-    options, data, result = run["options"], run["data"], run["result"]
-    base = run["model"]["name"]
-    lines = ["---", "library_name: transformers", "pipeline_tag: text-generation"]
-    if not Path(base).exists():
-        lines.append(f"base_model: {base}")
-    lines += ["tags:", "- code", "- fault-guided-fine-tuning", f"- {options['objective']}", "---", ""]
-    lines += [f"# {Path(base).name}, tuned with fgit ({options['objective']})", ""]
-    revision = f" at {run['model']['revision']}" if run["model"].get("revision") else ""
-    lines += [
-        f"`fgit train` {run['fgit']} tuned {base}{revision} with the objective `{options['objective']}` on "
-        f"{data['pairs']} pairs ({data['active']} with marks on both sides, {data['correct_tokens']} tokens of correct "
-        f"responses) in {result['steps']} steps. `run.json` has every option, version and figure; `steps.jsonl` every "
-        "step.",
-        "",
-    ]
-    lines += ["| option | value |", "|---|---|"]
-    lines += [f"| `{flag(name)}` | {options[name]} |" for name in _constants(options["objective"])]
-    lines += [f"| `{flag(name)}` | {options[name]} |" for name in SCHEDULE]
-    last = result.get("last_step") or {}
-    lines += ["", "| in the last logged step | |", "|---|---|"]
-    lines += [f"| {label} | {last[name]:.4g} |" for name, label in TOLD if last.get(name) is not None]
-    held = result.get("held_out") or {}
-    if held:
-        lines += ["", "| held out | " + " | ".join(held) + " |", "|---|" + "---|" * len(held)]
-        for name, label in (("eval_nll", "NLL"), ("eval_told_apart", "share of pairs told apart (H̄c > H̄a)")):
-            cells = (f"{at[name]:.4g}" if at[name] is not None else "none" for at in held.values())
-            lines.append(f"| {label} | {' | '.join(cells)} |")
-    lines += ["", "It was not evaluated here: `fgit eval --model FOLDER --bench humaneval+` does that.", ""]
-    write_text_whole(folder / "README.md", "\n".join(lines))
+    """Write README.md as model hubs read it, made of the run record."""
+    from huggingface_hub import ModelCard, ModelCardData
+
+    options, result, base = run["options"], run["result"], run["model"]["name"]
+    licence = licence_of(run["card"]["licence"], base)
+    local = Path(base).exists()
+    metadata = ModelCardData(
+        base_model=None if local else base, base_model_relation=None if local else "finetune",
+        datasets=run["card"]["datasets"] or None, library_name="transformers", pipeline_tag="text-generation",
+        tags=["code", "fault-guided-fine-tuning", options["objective"]], **licence,
+    )  # fmt: skip
+    last, held = result.get("last_step") or {}, result.get("held_out") or {}
+    settings = [*_constants(options["objective"]), *SCHEDULE]
+    card = ModelCard.from_template(
+        metadata, template_str=(Path(__file__).parent / TEMPLATE).read_text(encoding="utf-8"),
+        run=run, options=options, data=run["data"], name=Path(base).name, base=Path(base).name if local else base,
+        licence=told(licence), datasets=", ".join(run["card"]["datasets"]),
+        files=", ".join("stdin" if file == "-" else Path(file).name for file in run["data"]["files"]),
+        settings=[(flag(name), options[name]) for name in settings],
+        last=[(label, f"{last[name]:.4g}") for name, label in TOLD if last.get(name) is not None],
+        held=[(when, *(_figure(at[name]) for name in ("eval_nll", "eval_told_apart"))) for when, at in held.items()],
+    )  # fmt: skip
+    write_text_whole(folder / "README.md", f"{str(card).strip()}\n")
+
+
+def licence_of(named: str | None, base: str) -> dict[str, Any]:
+    """The metadata of the licence: the named one, else the base model's own as its card says; empty for neither."""
+    from huggingface_hub import ModelCard
+
+    if named:
+        return {"license": named}
+    try:
+        card = Path(base) / "README.md"
+        theirs = ModelCard.load(card if card.parent.exists() else base, ignore_metadata_errors=True).data.to_dict()
+    except Exception:  # no card, no network, a card that is none: then nothing is known
+        return {}
+    return {key: str(theirs[key]) for key in ("license", "license_name", "license_link") if theirs.get(key)}
+
+
+def told(licence: dict[str, Any]) -> str:
+    if not licence:
+        return "not known; `fgit train --license` names it."
+    name = licence.get("license_name") or licence["license"]
+    return f"{', '.join(filter(None, (name, licence.get('license_link'))))}."
+
+
+def _figure(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
 
 
 def _constants(objective: str) -> tuple[str, ...]:

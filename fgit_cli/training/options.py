@@ -212,6 +212,25 @@ class Options(Common):
         [], "Send the records to wandb, tensorboard or trackio too; again for several.", recorded=False
     )
 
+    # What is told of the model, and where it goes
+    license: str | None = option(
+        None, "Licence of the tuned model, as the hub names it, for its card; without it, the base model's own where "
+        "its card says one.", metavar="NAME", recorded=False,
+    )  # fmt: skip
+    dataset: list[str] = option(
+        [], "The instruction data's name on the hub, for the model card; again for several.", metavar="NAME",
+        recorded=False,
+    )  # fmt: skip
+    push_to_hub: bool = option(
+        False, "Upload the finished model to the hub: weights, tokenizer, card, run.json and steps.jsonl, no "
+        "checkpoints. Account and repository are tried before the first step.", recorded=False,
+    )  # fmt: skip
+    hub_model_id: str | None = option(
+        None, "--push-to-hub: the repository; without it, the name of --output-dir under your account.",
+        metavar="[ACCOUNT/]NAME", recorded=False,
+    )  # fmt: skip
+    hub_private_repo: bool = option(False, "--push-to-hub: make a new repository private.", recorded=False)
+
     # Checkpoints
     save_steps: int = option(
         500,
