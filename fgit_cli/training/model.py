@@ -78,7 +78,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
     source = Source(name, getattr(model.config, "_commit_hash", None), stored)
     model.config.use_cache = False
     if options.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _checkpoint(model, use_reentrant=False)
         if options.lora_rank:
             model.enable_input_require_grads()
     if options.lora_rank:
@@ -87,6 +87,14 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
         model.to(accelerator.device)  # here, because the layout's attention is chosen by it
     model.train()
     return model, source
+
+
+def _checkpoint(model: Any, **how: Any) -> None:
+    """Have the model's layers run again in the backward pass, by the name that this transformers has for it."""
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+    else:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
 
 
 def with_adapters(model: Any, options: Options) -> Any:

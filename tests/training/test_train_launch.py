@@ -7,17 +7,21 @@ import shlex
 import socket
 import threading
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
+from fgit_cli import app
 from fgit_cli.errors import EngineError, FgitError, UsageError
-from fgit_cli.training import checkpoints, launch, machines, manifest, rendezvous, schedule
+from fgit_cli.training import checkpoints, launch, machines, manifest, model, rendezvous, schedule
 from fgit_cli.training.estimate import Shape, Tokens, flops, memory
 from fgit_cli.training.failures import NotANumber, check_room, explained
 from fgit_cli.training.machines import Plan
 from fgit_cli.training.options import Options
+from tests.helpers.small_runs import write_model
 
 
 @pytest.fixture
@@ -300,3 +304,26 @@ def test_it_is_said_that_deepspeed_compiles_where_it_does():
     assert told({"zero_optimization": {"stage": 3, "offload_optimizer": {"device": "none"}}}) is None
     assert told(own) is None
     assert "CPU Adam" in told({k: v for k, v in own.items() if k == "zero_optimization"})
+
+
+def test_threads_that_wait_are_told_to_sleep_unless_the_user_said_otherwise(monkeypatch, capsys):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    app.main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    app.main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_checkpointing_is_asked_for_by_a_name_that_is_not_on_its_way_out(tmp_path):
+    """Whatever the transformers: 5.23 warns of the name that 5.0 has."""
+    write_model(tmp_path / "model", "llama")
+    on_a_cpu = SimpleNamespace(
+        mixed_precision="no", device=torch.device("cpu"), is_main_process=True,
+        state=SimpleNamespace(deepspeed_plugin=None),
+    )  # fmt: skip
+    options = Options(files=["pairs.jsonl"], gradient_checkpointing=True, quiet=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        loaded, _ = model.load_model(str(tmp_path / "model"), options, on_a_cpu)
+    assert all(layer.gradient_checkpointing for layer in loaded.model.layers)
