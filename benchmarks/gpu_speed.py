@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.train_peers import read_pairs, stock_sft
-from fgit_cli.training import estimate
+from fgit_cli.training import estimate, gpus
 from fgit_cli.training.layout import row_sizes, sft_size
 from fgit_cli.training.losses import reading
 from fgit_cli.training.step import Example, Objective, Pair, Totals, confirm, plan_passes, prepare, step
@@ -105,7 +105,7 @@ def ceilings() -> float:
     product = statistics.median(seconds(lambda: torch.mm(a, b)) for _ in range(10))
     large = torch.empty(2**31, dtype=torch.uint8, device="cuda")
     copy = statistics.median(seconds(lambda: large.clone()) for _ in range(6))
-    peak = estimate.gpu_here().peak
+    peak = gpus.here()[1].peak
     say(f"a product of 8192 x 8192 bf16 matrices: {2 * 8192**3 / product / 1e12:.0f} TFLOP/s of the maker's "
         f"{peak / 1e12:.0f}; a copy: {2 * large.numel() / copy / 1e12:.2f} TB/s")  # fmt: skip
     return peak
@@ -405,7 +405,7 @@ def head() -> None:
 
         taken.append(statistics.median([seconds(run) for _ in range(7)][2:]))
     module.KEPT = share
-    least = 3 * 2 * hidden.numel() * 151936 / estimate.gpu_here().peak
+    least = 3 * 2 * hidden.numel() * 151936 / gpus.here()[1].peak
     say(f"head alone, 8192 positions, width 1536, vocabulary 151936: {1000 * taken[0]:.1f} ms with logits held, "
         f"{1000 * taken[1]:.1f} with logits made twice; its three products at the peak {1000 * least:.1f}")  # fmt: skip
 

@@ -1,7 +1,9 @@
 """What fgit says to people on stderr: every line `fgit COMMAND: ...`, and how an option is spelled."""
 
 import contextlib
+import shlex
 import sys
+from collections.abc import Container
 from typing import Any
 
 from fgit_cli.options import Spec, specs
@@ -37,3 +39,24 @@ def flag(field: str, options: type | None = None) -> str:
     """An option as messages name it: its first spelling in the command's `options`, else the one of its name."""
     known = specs(options) if options else {}
     return flags(field, known[field][1] if field in known else Spec(help=""))[0]
+
+
+def words(field: str, value: Any, options: type) -> list[str]:
+    """An option with its value as words of the command line; none for what needs no word."""
+    spelled = flag(field, options)
+    if isinstance(value, bool):
+        yes, _, no = spelled.partition("/")
+        return [word for word in (yes if value else no,) if word]
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [word for one in values for word in (spelled, str(one))]
+
+
+def typed(command: str, options: Any, leave_out: Container[str] = ()) -> str:
+    """The command line that gives these options, with those that were set and are not to be left out."""
+    line = ["fgit", command]
+    for name, (_, spec) in specs(type(options)).items():
+        if spec.argument:
+            line += getattr(options, name)
+        elif name in options.given and name not in leave_out:
+            line += words(name, getattr(options, name), type(options))
+    return shlex.join(line)

@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgit_cli import app
-from fgit_cli.training.estimate import GPUS, Shape, Tokens, flops, utilisation
+from fgit_cli.training.estimate import Shape, Tokens, flops, utilisation
+from fgit_cli.training.gpus import GPUS
 
 ROOT = Path(__file__).parent.parent
 MINI = ROOT / "fgit_cli" / "benches" / "mini" / "student"

@@ -14,6 +14,7 @@ import contextlib
 import json
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -55,7 +56,7 @@ def run(options: Options) -> None:
     with _job_folder(options) as job:
         _prepare(options, plan.device, job)
         if options.dry_run:
-            _show_estimate(options, plan, job)
+            _show_proposal(options, plan, job)
         elif options.fault_share:
             _show_share(options, plan, job)
         else:
@@ -245,14 +246,22 @@ def _show_share(options: Options, plan: "Plan", job: Path) -> None:
     jsonl.Writer(None).write(found or {})
 
 
-def _show_estimate(options: Options, plan: "Plan", job: Path) -> None:
+def _show_proposal(options: Options, plan: "Plan", job: Path) -> None:
+    """A table for people on a terminal, an object for programs."""
     from fgit_cli import jsonl
-    from fgit_cli.training import checks, data, launch, model
-    from fgit_cli.training.estimate import estimate
+    from fgit_cli.training import checks, data, gpus, model, runlog
+    from fgit_cli.training.proposal import proposal
 
     store = data.PairStore(job / "pairs")
     config = model.load_config(checks.model_name(options.model, store.about["tokenizer"]), options)
-    line = None
-    if plan.device == "cuda" or options.accelerate_config:
-        line = launch.shown(launch.accelerate_line(options, plan, job))
-    jsonl.Writer(None).write({"launch": line, **estimate(options, plan, store, config)})
+    made = proposal(options, plan, store, config)
+    if not options.quiet and not made["gpu"]:
+        names = ", ".join(gpus.GPUS)
+        runlog.say(f"no GPU here: --gpu NAME reckons hours and memory, with {names}, or numbers, {gpus.EXAMPLE}")
+    if sys.stdout.isatty():
+        from fgit_cli.views import costs
+        from fgit_cli.views.terminal import console
+
+        console().print(costs.table(made), crop=False)  # a line to type stays whole
+    else:
+        jsonl.Writer(None).write(made)

@@ -1,23 +1,30 @@
-"""What a run will take, before it is started: steps, tokens, memory per GPU and hours (`fgit train --dry-run`).
+"""The cost model: what a run will take, before it is started. proposal.py makes of it what `--dry-run` says.
 
-The cost model, for P parameters of which T are trained (M in the matrices of the layers, the rest embeddings and head),
-L layers of width H, N GPUs, bf16 with DeepSpeed ZeRO:
+For P parameters of which T are trained (M in the matrices of the layers that a token meets: of a mixture of experts
+those of the k experts that it is sent to; the rest embeddings and head), L layers of width H, N GPUs, bf16 with
+DeepSpeed ZeRO:
 
-    FLOPs   6 M per fed token (2 forward, 4 backward; 8 with --gradient-checkpointing, which runs forward twice)
+    FLOPs   6 M per fed token (2 forward, 2 for the inputs' gradients, 2 T / P for the weights'; 2 more with
+            --gradient-checkpointing, which runs forward twice)
           + 6 L A n² per row of n tokens (Q·K and P·V, causal; A = heads × head size; likewise 8)
           + 6 V H per token whose probability is read
     seconds of a pass   FLOPs / (peak × MFU), but no less than the processor takes to call the kernels of L layers
+    seconds of a step   those of its passes; no less than the GPUs take to exchange, a pass, 2 T bytes of gradients, in
+            ZeRO-3 twice the 2 P of weights too (with offload from the CPU's memory), and once the 2 T that are new;
+            with offload then 28 T bytes in the CPU's memory
     bytes   2 P weights (/ N in ZeRO-3) + 2 T gradients (/ N) + 16 T / N optimizer (fp32 master weight, Adam's two
             moments, and the fp32 gradient of the step; in the CPU's memory with offload)
           + activations: fed tokens of a pass × L × 2 bytes × (8 H + 2 (A + K) + 4 I), K = key-value heads × head size,
-            I = inner width of the MLP; (4 H + 2 (A + K) + 3 I) with liger-kernel's norms and MLPs; with checkpointing
-            L × 2 H and one layer's
+            I = inner width of the MLP; (4 H + 2 (A + K) + 3 I) with liger-kernel's norms and MLPs; with k experts I of
+            all of them and 2 k H more; with checkpointing L × 2 H and one layer's
+          + in ZeRO-3 the weights gathered at a time, GATHERED at most
           + the head's logits, 2 V a token read, up to its share of the memory, + DeepSpeed's buckets + RESERVED
 
 Activations are counted from what transformers' Llama-like layers keep for the backward pass with an attention that
 does not store its scores. Peaks are the makers' dense bf16 figures; MFU and the processor's time were measured
 (MEASURED), on one kind of card, in passes that fill it. Hours of what was measured come out within a fifth, memory
-within 15 %; another card, processor or interconnect is another matter.
+within 15 %. Not measured are other cards and processors, what GPUs exchange (REACHED of the data sheet's rate),
+offload, and mixtures of experts, whose small matrices reach less.
 """
 
 import bisect
@@ -27,8 +34,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fgit_cli.errors import UsageError
-from fgit_cli.training import order
 from fgit_cli.training.data import PairStore
+from fgit_cli.training.gpus import PCIE, Gpu
 from fgit_cli.training.head import CHUNK, KEPT
 from fgit_cli.training.layout import LayoutName, row_sizes, sft_size
 from fgit_cli.training.losses import reading
@@ -46,27 +53,10 @@ PROCESSOR = 5.2e-3  # seconds a layer and pass to call its kernels, forward and 
 LARGEST = 32768  # tokens of a pass where --token-budget is auto: more were no faster at any width measured
 RESERVED = 2 * 2**30  # bytes of CUDA's context, NCCL and fragmentation
 SPARE = 0.1  # of a GPU's memory, left free by --token-budget auto
+GATHERED = 2 * 10**9  # bytes of ZeRO-3's weights at a time: DeepSpeed's stage3_max_live_parameters, in bf16
+REACHED = 0.7  # of the rate at which GPUs are said to exchange
+HOST = 100e9  # bytes/s of a machine's memory
 BUCKETS = 2 * 2 * 2 * 200_000_000  # bytes: bf16, double-buffered, reduce and gather (configs/zero2.json)
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """Peak dense bf16 FLOP/s (the maker's data sheet) and memory in GiB."""
-
-    peak: float
-    memory: float
-
-
-GPUS = {
-    "a100-40gb": Gpu(312e12, 40),
-    "a100-80gb": Gpu(312e12, 80),
-    "a800-80gb": Gpu(312e12, 80),
-    "h100": Gpu(989e12, 80),
-    "h800": Gpu(989e12, 80),
-    "h200": Gpu(989e12, 141),
-    "l40s": Gpu(362e12, 48),
-    "rtx-4090": Gpu(165e12, 24),
-}
 
 
 @dataclass(frozen=True)
@@ -95,7 +85,8 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Shape:
-    """A model's sizes: the letters of the module's text."""
+    """A model's sizes: the letters of the module's text. `matrices` are all of the layers', `met` what a token meets of
+    them (0: all), `inner` is over the `experts` that a token is sent to."""
 
     parameters: int
     trained: int
@@ -106,6 +97,8 @@ class Shape:
     keys: int
     inner: int
     vocabulary: int
+    met: int = 0
+    experts: int = 1
 
     @classmethod
     def of(cls, config: Any, lora_rank: int, trust_remote_code: bool = False) -> "Shape":
@@ -128,19 +121,39 @@ class Shape:
         head, embeddings = model.get_output_embeddings().weight, model.get_input_embeddings().weight
         sizes = {id(p): (_count(p), p.requires_grad) for p in model.parameters()}.values()
         parameters = sum(count for count, _ in sizes)
+        matrices = parameters - _count(embeddings) - (0 if head is embeddings else _count(head))
+        chosen, of = _experts(text)
+        routed = sum(_count(p) for name, p in model.named_parameters() if ".experts." in name) if chosen else 0
         heads = getattr(text, "num_attention_heads", None) or 0  # a state space model has none
         size = (getattr(text, "head_dim", None) or text.hidden_size // heads) if heads else 0
         return cls(
             parameters=parameters,
             trained=sum(count for count, trained in sizes if trained),
-            matrices=parameters - _count(embeddings) - (0 if head is embeddings else _count(head)),
+            matrices=matrices,
             layers=text.num_hidden_layers,
             width=text.hidden_size,
             attention=heads * size,
             keys=(getattr(text, "num_key_value_heads", None) or heads) * size,
-            inner=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
+            inner=_inner(text, chosen) if routed else getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
             vocabulary=text.vocab_size,
+            met=matrices - routed + routed * chosen // of if routed else 0,
+            experts=chosen if routed else 1,
         )
+
+
+def _experts(text: Any) -> tuple[int, int]:
+    """How many experts a token is sent to, and of how many; (0, 1) where the configuration has none."""
+    chosen = getattr(text, "num_experts_per_tok", None) or getattr(text, "experts_per_token", None)
+    names = ("num_experts", "num_local_experts", "n_routed_experts")
+    of = next((n for n in (getattr(text, name, None) for name in names) if n), None)
+    return (chosen, of) if chosen and of else (0, 1)
+
+
+def _inner(text: Any, chosen: int) -> int:
+    """The inner width of what a token meets of a layer's experts, those that all tokens share among them."""
+    each = getattr(text, "moe_intermediate_size", None) or text.intermediate_size
+    shared = getattr(text, "n_shared_experts", None) or 0
+    return int(each * (chosen + shared) + (getattr(text, "shared_expert_intermediate_size", None) or 0))
 
 
 def _count(parameter: Any) -> int:
@@ -150,10 +163,10 @@ def _count(parameter: Any) -> int:
 
 def flops(shape: Shape, tokens: Tokens, checkpointing: bool) -> float:
     """Of one pass over the data."""
-    factor = 8 if checkpointing else 6
-    body = factor * shape.matrices * tokens.fed
-    attention = factor * shape.layers * shape.attention * tokens.squares
-    return float(body + attention + 6 * shape.vocabulary * shape.width * tokens.read)
+    again, weights = 2 if checkpointing else 0, 2 * min(1, shape.trained / shape.parameters)
+    body = (4 + weights + again) * (shape.met or shape.matrices) * tokens.fed
+    attention = (6 + again) * shape.layers * shape.attention * tokens.squares
+    return float(body + attention + (4 + weights) * shape.vocabulary * shape.width * tokens.read)
 
 
 def utilisation(width: int, liger: bool) -> float:
@@ -173,10 +186,33 @@ def seconds(shape: Shape, operations: float, passes: float, peak: float, liger: 
     return max(operations / (peak * utilisation(shape.width, liger)), passes * PROCESSOR * shape.layers)
 
 
+def step_seconds(shape: Shape, plan: Plan, operations: float, passes: int, gpu: Gpu, liger: bool) -> float:
+    """Of a step in which each GPU does so many operations in so many passes."""
+    weights, gradients, others = 2 * shape.parameters, 2 * shape.trained, 1 - 1 / plan.ranks
+    gathered = 2 * weights if plan.stage == 3 else 0
+    exchanged = others * (passes * (gradients + gathered) + gradients) / (REACHED * gpu.link)
+    after = 0.0
+    if offloaded(plan):
+        exchanged += passes * (gathered + gradients) / plan.ranks / (REACHED * PCIE)
+        after = 28 * shape.trained / HOST * plan.local_ranks / plan.ranks
+    return max(seconds(shape, operations, passes, gpu.peak, liger), exchanged) + after
+
+
+def offloaded(plan: Plan) -> bool:
+    """Whether the optimizer's state is in the CPU's memory."""
+    return "offload_optimizer" in (plan.deepspeed or {}).get("zero_optimization", {})
+
+
+def host_bytes(shape: Shape, plan: Plan) -> float:
+    """What offload holds in the memory of each machine."""
+    return (2 * shape.parameters + 16 * shape.trained) * plan.local_ranks / plan.ranks if offloaded(plan) else 0.0
+
+
 def activations(shape: Shape, liger: bool, checkpointing: bool) -> int:
     """Bytes that the layers keep for the backward pass, of each fed token."""
     norms, inner = (4, 3) if liger else (8, 4)
-    layer = 2 * (norms * shape.width + 2 * (shape.attention + shape.keys) + inner * shape.inner)
+    sent = 2 * shape.experts * shape.width if shape.experts > 1 else 0
+    layer = 2 * (norms * shape.width + 2 * (shape.attention + shape.keys) + inner * shape.inner + sent)
     return shape.layers * 2 * shape.width + layer if checkpointing else shape.layers * layer
 
 
@@ -199,13 +235,13 @@ def tokens_in(room: float, memory: float, shape: Shape, liger: bool, checkpointi
 
 def fixed(shape: Shape, plan: Plan) -> dict[str, float]:
     """Bytes per GPU that do not depend on the pass, by what holds them."""
-    ranks, offload = plan.ranks, "offload_optimizer" in (plan.deepspeed or {}).get("zero_optimization", {})
+    ranks, offload = plan.ranks, offloaded(plan)
     sharded = ranks if plan.stage == 3 else 1
     return {
         "weights": 0 if plan.stage == 3 and offload else 2 * shape.parameters / sharded,
         "gradients": 2 * shape.trained / (ranks if plan.stage >= 2 else 1),
         "optimizer": 0 if offload else 16 * shape.trained / (ranks if plan.stage >= 1 else 1),
-        "buckets": BUCKETS,
+        "buckets": BUCKETS + (min(GATHERED, 2 * shape.parameters) if plan.stage == 3 else 0),
         "reserved": RESERVED,
     }
 
@@ -222,69 +258,6 @@ def memory(
     return {name: round(size / 2**30, 2) for name, size in parts.items()}
 
 
-def estimate(options: Options, plan: Plan, store: PairStore, config: Any) -> dict[str, Any]:
-    """The object that `--dry-run` prints. Raises UsageError for a GPU that is not in the table.
-
-    Without `--gpu` and without a GPU in this machine, what depends on one is null. Where `--kernels` is auto, those of
-    liger-kernel are reckoned with.
-    """
-    shape, tokens = Shape.of(config, options.lora_rank, options.trust_remote_code), Tokens.of(store, options)
-    steps = order.count_steps(len(store), options.global_batch_size, options.num_train_epochs, options.max_steps)
-    walked = order.walk(len(store), options.global_batch_size, options.seed, 0, steps)
-    epochs = sum(len(numbers) for _, numbers in walked) / len(store)
-    total = flops(shape, tokens, options.gradient_checkpointing) * epochs
-    gpu = (_gpu(options.gpu) if options.gpu else gpu_here()) if plan.device == "cuda" else None
-    made: dict[str, Any] = dict.fromkeys(
-        ("kernels", "token_budget", "utilisation", "hours", "gpu_hours", "memory_gib", "fits")
-    )
-    if gpu:
-        step_tokens = tokens.fed * epochs / steps / plan.ranks if steps else 0
-        made = _on(gpu, shape, options, plan, step_tokens, tokens, total / plan.ranks / max(steps, 1), steps)
-    return {
-        "steps": steps,
-        "pairs": len(store),
-        "ranks": plan.ranks,
-        "zero_stage": plan.stage,
-        "parameters": shape.parameters,
-        "trained_parameters": shape.trained,
-        "layout": options.layout,
-        "tokens": {
-            "fed": round(tokens.fed * epochs),
-            "sft": round(tokens.sft * epochs),
-            "fed_relative_to_sft": round(tokens.fed / tokens.sft, 4),
-            "read": round(tokens.read * epochs),
-        },
-        "flops": total,
-        "gpu": gpu and options.gpu,
-        **made,
-    }
-
-
-def _on(
-    gpu: Gpu, shape: Shape, options: Options, plan: Plan, step_tokens: float, tokens: Tokens, operations: float,
-    steps: int,
-) -> dict[str, Any]:  # fmt: skip
-    """What depends on the GPU: `step_tokens` are fed and `operations` done by each in a step."""
-    liger, size = options.kernels != "none", gpu.memory * 2**30
-    checkpointing, held = options.gradient_checkpointing, sum(fixed(shape, plan).values())
-    asked = asked_for(options.token_budget)
-    budget = asked or tokens_in(size * (1 - SPARE) - held, size, shape, liger, checkpointing)
-    passes = math.ceil(step_tokens / budget)
-    pass_tokens = min(budget, math.ceil(step_tokens))
-    read = round(pass_tokens * tokens.read / tokens.fed)
-    needs = memory(shape, plan, pass_tokens, read, size, liger, checkpointing)
-    hours = steps * seconds(shape, operations, passes, gpu.peak, liger) / 3600
-    return {
-        "kernels": "liger" if liger else "none",
-        "token_budget": budget,
-        "utilisation": round(utilisation(shape.width, liger), 3),
-        "hours": round(hours, 3),
-        "gpu_hours": round(hours * plan.ranks, 3),
-        "memory_gib": {**needs, "total": round(sum(needs.values()), 2), "gpu": gpu.memory},
-        "fits": sum(needs.values()) <= gpu.memory,
-    }
-
-
 def asked_for(token_budget: str) -> int | None:
     """The number that `--token-budget` gives; None for `auto`. Raises UsageError."""
     text = str(token_budget)
@@ -293,17 +266,3 @@ def asked_for(token_budget: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"--token-budget {text}: give a number of tokens, or auto")
     return int(text)
-
-
-def gpu_here() -> Gpu:
-    """This machine's first GPU. Raises UsageError for one that is not in the table."""
-    import torch
-
-    real = torch.cuda.get_device_name(0).lower().replace(" ", "-")
-    return _gpu(next((known for known in GPUS if known.split("-")[0] in real), real))
-
-
-def _gpu(name: str) -> Gpu:
-    if name not in GPUS:
-        raise UsageError(f"--gpu {name}: not in the table; there are {', '.join(GPUS)}")
-    return GPUS[name]

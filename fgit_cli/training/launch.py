@@ -10,7 +10,6 @@ import ctypes
 import dataclasses
 import json
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -75,11 +74,6 @@ def accelerate_line(options: Options, plan: Plan, job: Path) -> list[str]:
         if options.num_machines > 1:
             line += ["--deepspeed_multinode_launcher", "standard"]  # torchrun on each machine, no ssh
     return [*line, "--module", WORKER, str(job)]
-
-
-def shown(line: list[str]) -> str:
-    """A command as one would type it."""
-    return shlex.join(["accelerate", "launch", *line[3:]])
 
 
 def _start_gloo(options: Options, plan: Plan, job: Path) -> list[subprocess.Popen]:

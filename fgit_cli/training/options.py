@@ -268,7 +268,8 @@ class Options(Common):
     )
     dry_run: bool = option(
         False,
-        "Say launch line, steps, tokens, memory and hours as a JSON object, and stop.",
+        "Say steps, tokens, memory, hours and the ways that fit, each with its launch line, and stop: a table on a "
+        "terminal, else a JSON object.",
         recorded=False,
     )
     fault_share: bool = option(
@@ -278,7 +279,11 @@ class Options(Common):
         recorded=False,
     )
     gpu: str | None = option(
-        None, "--dry-run: the GPU to reckon with, by name (a100-80gb, a800-80gb, h100, ...).", recorded=False
+        None,
+        "--dry-run: the GPU to reckon with, by name (a100-80gb, h100, rtx-4090, ...) or in numbers (48GB:180TFLOPS); "
+        "--num-processes says how many.",
+        metavar="NAME",
+        recorded=False,
     )
 
     @property

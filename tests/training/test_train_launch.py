@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shlex
 import socket
 import threading
 import time
@@ -53,7 +52,6 @@ def test_all_gpus_of_all_machines_are_used(eight_gpus, tmp_path):
     assert value(line, "--deepspeed_multinode_launcher") == "standard"
     assert value(line, "--mixed_precision") == "bf16"
     assert line[-3:] == ["--module", "fgit_cli.training.rank", str(tmp_path)]
-    assert shlex.split(launch.shown(line))[:2] == ["accelerate", "launch"]
 
 
 def test_accelerate_understands_the_line(eight_gpus, tmp_path):

@@ -249,9 +249,12 @@ def test_a_dry_run_reckons_and_writes_nothing(train, tmp_path):
     (told,) = train(dry_run=True, gpu="a800-80gb", num_processes=8, deepspeed="zero3")
     assert told["steps"] == 3
     assert told["ranks"] == 8
-    assert told["launch"].startswith("accelerate launch --num_processes 8")
+    assert told["launch"].startswith("fgit train pairs.jsonl --learning-rate 0.01 --global-batch-size 8")
+    assert told["launch"].endswith("--deepspeed zero3 --num-processes 8")
     assert told["memory_gib"]["total"] < 80
     assert told["fits"] is True
+    assert told["hours"] > 0
+    assert told["ways"]
     (one,), (many,) = (train(dry_run=True, global_batch_size=n) for n in (1, 1000))
     assert one["tokens"] == many["tokens"]  # an epoch is an epoch, also where its last step is a small one
     assert not (tmp_path / "fgit-out").exists()
