@@ -7,7 +7,7 @@ export FGIT_TEST_DATA ?= $(wildcard $(abspath ../shared/data))
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help install demo test soak lint format completions docs smoke student smol lab recipes wheel wheel-check core-check test-oldest constraints clean
+.PHONY: help install demo test soak lint format completions docs smoke student smol lab man recipes wheel wheel-check core-check test-oldest constraints clean
 
 help:
 	@echo "make demo         the whole chain on a small student, every command shown"
@@ -22,7 +22,8 @@ help:
 	@echo "make lint         ruff, format, types      make format   put the format right"
 	@echo "make lab          the papers in miniature, lab/RESULTS.md (hours; resumable)"
 	@echo "make smol         a real instruct model for lab/real.py, in the folder smol"
-	@echo "make docs         help texts into the README     make completions   shell completions"
+	@echo "make docs         help texts and examples into the pages, and the searchable site into build/site"
+	@echo "make man          manual pages into build/man      make completions   shell completions"
 
 install: $(VENV)/.installed
 
@@ -32,7 +33,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fgit needs Python 3.11 or newer; set PYTHON=")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint constraints.txt torch
-	$(PIP) install --constraint constraints.txt --editable '.[all,dev]'
+	$(PIP) install --constraint constraints.txt --editable '.[all,dev,docs]'
 	touch $@
 
 # What is installed here becomes what is tested: after an upgrade in $(VENV), and before the tests.
@@ -72,6 +73,10 @@ completions: install
 
 docs: install
 	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
+
+man: install
+	$(BIN)/python -m docs.man build/man
 
 wheel: install
 	rm -rf dist
