@@ -11,16 +11,28 @@ import dataclasses
 import importlib.util
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fgit_cli.errors import INTERRUPTED, EngineError, MissingExtra, UsageError
 from fgit_cli.options import Common, option
 
+if TYPE_CHECKING:
+    from fgit_cli.reporting.in_words import Finding
+
 STUDENT = Path(__file__).parent.parent / "benches" / "mini" / "student"
 THREADS = os.environ.get("OMP_NUM_THREADS", "1")  # more of them cost a model so small more than they bring
+
+MODELS = ("base", "sft", "fgit")
+MARKER = ".fgit-demo"  # in a folder that a demo may empty
+MADE = (
+    "instructions.jsonl", "student", "variants.jsonl", "selected.jsonl", "pairs.jsonl", "sft", "fgit",
+    "sft.log.jsonl", "fgit.log.jsonl", *(f"{name}.jsonl" for name in MODELS), "report.html", ".fgit",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +62,7 @@ def steps(options: Options) -> list[tuple[str, str]]:
         ("The student before tuning, on held-out compositions.", f"{ask} --model student > base.jsonl"),
         ("After SFT.", f"{ask} --model sft > sft.jsonl"),
         ("After FGit.", f"{ask} --model fgit > fgit.jsonl"),
-        ("Side by side, with intervals and paired tests.", 
+        ("Side by side, with intervals and paired tests.",
          "fgit report base.jsonl sft.jsonl fgit.jsonl --baseline base"),
         ("The same as a page to look at.",
          "fgit report base.jsonl sft.jsonl fgit.jsonl sft.log.jsonl fgit.log.jsonl pairs.jsonl --baseline base "
@@ -60,19 +72,69 @@ def steps(options: Options) -> list[tuple[str, str]]:
 
 def run(options: Options) -> None:
     folder = Path(options.folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"--folder {folder} is not empty; remove it or name another")
     if not all(map(importlib.util.find_spec, ("torch", "transformers", "accelerate", "universalmutator"))):
         raise MissingExtra("fgit demo", "mutate,train")
     if not STUDENT.is_dir():
         raise UsageError("the mini student is not in this installation; make it: python -m lab.make_student")
-    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     print(f"$ mkdir -p {folder} && cd {folder} && export OMP_NUM_THREADS={THREADS}")
     started = time.monotonic()
     for number, (said, typed) in enumerate(steps(options), 1):
         print(f"\n# {number}. {said}\n$ {typed}", flush=True)
         _type(typed, folder)
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Look at {folder / 'report.html'}.")
+    print(f"\nDone in {time.monotonic() - started:.0f} s.")
+    print(_last_words(folder))
+
+
+def _clear(folder: Path) -> None:
+    """Make the folder, or take out what an earlier demo made in it. Raises UsageError for any other that is full."""
+    marker = folder / MARKER
+    if marker.exists():
+        print(f"# {folder} is an earlier demo's: what that made is made anew")
+        for name in MADE:
+            path = folder / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    elif folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"--folder {folder} has files already; name another, or remove it if it is an old demo's")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.write_text("fgit demo works here, and makes its files anew the next time.\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--folder {folder}: {error.strerror}") from None
+
+
+def _last_words(folder: Path) -> str:
+    """The comparison in words, where to look at it, and three things to do next."""
+    found = [f"  {line}" for one in _findings(folder) for line in one.lines()]
+    return "\n".join([
+        *(["", "What came of it:", *found] if found else []),
+        "",
+        f"The page: {(folder / 'report.html').resolve().as_uri()}",
+        "",
+        "Next:",
+        "  1. Your own records (a JSON object with `instruction` and `response` a line) and a teacher:",
+        "     OPENAI_BASE_URL=http://HOST:8000/v1 fgit mutate < yours.jsonl | fgit select | "
+        "fgit mask --tokenizer MODEL > pairs.jsonl",
+        "  2. What tuning MODEL on them would take, then the tuning itself:",
+        "     fgit train pairs.jsonl --dry-run --gpu a100-80gb",
+        "     fgit train pairs.jsonl",
+        "  3. Whether it helped, beside the untuned model:",
+        "     fgit eval --bench humaneval+ --model MODEL > base.jsonl",
+        "     fgit eval --bench humaneval+ --model fgit-out > fgit.jsonl",
+        "     fgit report base.jsonl fgit.jsonl --format html --output report.html",
+    ])  # fmt: skip
+
+
+def _findings(folder: Path) -> "list[Finding]":
+    """Each model against the base and SFT against FGit; nothing where scipy, which tests them, is not installed."""
+    from fgit_cli.reporting import comparison, in_words, inputs, scores
+
+    runs = scores.by_name(inputs.read([f"{name}={folder / name}.jsonl" for name in MODELS]).runs)
+    try:
+        tables = [comparison.paired(runs, MODELS[0]), comparison.between(runs, MODELS[0])]
+    except ImportError:
+        return []
+    return in_words.findings([table for table in tables if table])
 
 
 def _type(line: str, folder: Path) -> None:

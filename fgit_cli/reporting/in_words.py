@@ -98,7 +98,7 @@ def by_bench(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def compared(row: dict[str, Any]) -> Measure:
-    how = f"{row['wins']} tasks won and {row['losses']} lost of {row['tasks']}"
+    how = f"{row['wins']} won and {row['losses']} lost of {row['tasks']} tasks"
     return difference(row, tested_title(row["bench"], row["tests"] != "base"), row["interval"], how)
 
 
@@ -108,11 +108,10 @@ def repeated(row: dict[str, Any]) -> Measure:
 
 
 def difference(row: dict[str, Any], place: str, interval: tuple[float, float], how: str) -> Measure:
-    p = text("p", row["p_holm"])
-    words = (
-        f"{text('points', row['difference'])} points, 95 % interval {text('interval', interval)}, {how}, "
-        f"p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'} after Holm"
-    )
+    p, adjusted = (text("p", row[name]) for name in ("p", "p_holm"))
+    sure = f"p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}"
+    sure += f", after Holm {adjusted}" if adjusted != p else ""
+    words = f"{text('points', row['difference'])} points, 95 % interval {text('interval', interval)}, {how}, {sure}"
     return Measure(place, row["answer"], row["difference"], interval, words)
 
 

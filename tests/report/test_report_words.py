@@ -21,7 +21,7 @@ def three(write):
 def test_terminal_begins_with_the_answer(fgit, three):
     out = fgit("report", *three).out.splitlines()
     assert out[0].startswith("sft is better than base on HumanEval+: +33.3 points, 95 % interval ")
-    assert out[0].endswith("20 tasks won and 0 lost of 60, p < 0.001 after Holm.")
+    assert out[0].endswith("20 won and 0 lost of 60 tasks, p < 0.001.")
     assert out[1].startswith("fgit is better than base on HumanEval+: +50.0 points")
     assert out[2].startswith("fgit is better than sft on HumanEval+: +16.7 points")
     assert out[3] == ""
