@@ -7,10 +7,9 @@ they stream by.
     fgit report base=base.jsonl sft=sft.jsonl fgit=fgit.jsonl --baseline sft --format markdown
 """
 
-# The inside of this command: reporting/, and views/ for its page.
+# The inside of this command: reporting/ (choice_of_tables.py says which tables there are), and views/ for its page.
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -27,18 +26,6 @@ if TYPE_CHECKING:
     from fgit_cli.reporting.table import Table
 
 Format = Literal["terminal", "markdown", "latex", "csv", "json", "html"]
-
-
-Builders = dict[str, "Callable[[], Table | None]"]
-
-# The tables in the order of a report.
-ORDER = (
-    "scores", "intervals", "gains", "comparison", "between", "passk", "tasks", "errors", "messages", "near", "faults",
-    "lab", "training", "pairs", "variants", "variant_reasons", "variant_kinds", "against",
-)  # fmt: skip
-NEED_SCIPY = ("comparison", "between", "lab")
-DETAILS = ("tasks", "messages")  # long ones: text formats have them only when they are named
-MOST_BETWEEN = 12  # rows of `between`, before it is a long one too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +84,25 @@ class Options(Common):
 
 def run(options: Options) -> None:
     from fgit_cli.reporting import formats, in_words, inputs
+    from fgit_cli.reporting.choice_of_tables import Asked, Tables
 
     alone = not options.files and (options.variants or (options.against and sys.stdin.isatty()))
     read = inputs.Inputs() if alone else inputs.read(options.files)
     if read.empty and not options.against and not options.variants:
         note("report", options, "the input is empty: no records")
         return
-    makers = builders(read, options)
-    tables = chosen(makers, options)
+    asked = Asked(
+        names=options.table,
+        format=options.format,
+        baseline=options.baseline,
+        references=options.references,
+        variants=options.variants,
+        against=options.against,
+    )
+    choice = Tables(read, asked, partial(note, "report", options))
+    tables = choice.chosen()
     said = [] if options.table else [one for one in in_words.findings(tables) if one.against][: in_words.MOST_SAID]
-    short = [t for t in tables if options.table or t.name != "between" or len(t.rows) <= MOST_BETWEEN]
+    short = choice.short(tables)
     match options.format:
         case "terminal":
             written = formats.terminal(short, said, to_terminal=options.output is None and sys.stdout.isatty())
@@ -121,7 +117,7 @@ def run(options: Options) -> None:
             written = formats.json_text(tables, how)
         case "html":
             written = page(read, tables, options)
-    draw(read, for_plots(makers, tables, options), options)
+    draw(read, choice.for_plots(tables) if options.plot or options.plots else [], options)
     if options.model_card:
         from fgit_cli.reporting import card_scores, scores
 
@@ -133,13 +129,6 @@ def run(options: Options) -> None:
         jsonl.write_text_whole(Path(options.output), written)
     except OSError as error:
         raise UsageError(f"--output {options.output}: {error.strerror}") from None
-
-
-def for_plots(makers: "Builders", tables: "list[Table]", options: Options) -> "list[Table]":
-    """The tables that plots are drawn from, also where others were asked for to be written."""
-    if not (options.plot or options.plots) or not (options.table or options.format == "csv"):
-        return tables
-    return [table for name in ("comparison", "between", "lab") if (table := made(name, makers, options))]
 
 
 def draw(read: "Inputs", tables: "list[Table]", options: Options) -> None:
@@ -154,62 +143,6 @@ def draw(read: "Inputs", tables: "list[Table]", options: Options) -> None:
         said = drawing.write_one(all_plots(read, tables), word, size)
         if said:
             note("report", options, said)
-
-
-def builders(read: "Inputs", options: Options) -> "Builders":
-    """What makes each table that the input may have something for, by name, in the order of a report."""
-    from fgit_cli.reporting import (
-        comparison,
-        failed_samples,
-        inputs,
-        masked_pairs,
-        published,
-        repairs,
-        repeated_runs,
-        scores,
-        training_logs,
-        variant_quality,
-    )
-
-    runs = scores.by_name(read.runs)
-    makers: Builders = {}
-    if runs:
-        baseline = comparison.choose_baseline(runs, options.baseline)
-        nearest = failed_samples.Nearest(runs, inputs.references(options.references))
-        makers |= {
-            "scores": partial(scores.scores, runs),
-            "intervals": partial(scores.intervals, runs),
-            "passk": partial(scores.pass_at_k, runs),
-            "errors": partial(failed_samples.errors, runs),
-            "messages": partial(failed_samples.messages, runs),
-            "near": partial(failed_samples.near, runs, nearest, baseline),
-        }
-        if len(scores.models(runs)) > 1:
-            makers |= {
-                "gains": partial(comparison.gains, runs, baseline),
-                "comparison": partial(comparison.paired, runs, baseline),
-                "between": partial(comparison.between, runs, baseline),
-                "tasks": partial(comparison.wins_and_losses, runs, baseline),
-                "faults": partial(repairs.faults, runs, nearest, baseline),
-            }
-    elif options.references or (options.baseline and not read.lab):
-        raise UsageError("--baseline and --references are for eval results, and there are none in the input")
-    if read.lab:
-        makers["lab"] = partial(repeated_runs.lab, read.lab, options.baseline)
-    makers |= {
-        "training": partial(training_logs.training, read.logs),
-        "pairs": partial(masked_pairs.table, list(read.pairs.values())),
-    }
-    if options.variants:
-        counted = inputs.variants(options.variants)
-        makers |= {
-            "variants": partial(variant_quality.quality, counted),
-            "variant_reasons": partial(variant_quality.reasons, counted),
-            "variant_kinds": partial(variant_quality.kinds_of_fault, counted),
-        }
-    if options.against:
-        makers["against"] = partial(published.against, options.against, runs)
-    return {name: makers[name] for name in ORDER if name in makers}
 
 
 def all_plots(read: "Inputs", tables: "list[Table]") -> "list[Plot]":
@@ -265,41 +198,3 @@ def loaded_tokenizer(name: str) -> Any:
         return load(name) if name else None
     except FgitError:
         return None
-
-
-def made(name: str, makers: "Builders", options: Options) -> "Table | None":
-    """The table of that name; None where the input has nothing for it.
-
-    Without scipy a table with tests is not made, which is said; it is an error where that table was asked for.
-    """
-    if name not in makers:
-        return None
-    try:
-        return makers[name]()
-    except ImportError:
-        if name not in NEED_SCIPY:
-            raise
-        if name in options.table:
-            raise MissingExtra(f"the table {name}", "report") from None
-        note("report", options, f"no table {name}: {MissingExtra('it', 'report')}")
-        return None
-
-
-def chosen(makers: "Builders", options: Options) -> "list[Table]":
-    """The tables asked for, in that order; without names what suits the format.
-
-    Raises UsageError for a table that is not there.
-    """
-    tables: list[Table] = []
-    for name in options.table or makers:
-        if options.format == "csv" and not options.table and tables:
-            break
-        if name in DETAILS and not options.table and options.format not in ("json", "html"):
-            continue
-        table = made(name, makers, options)
-        if table:
-            tables.append(table)
-        elif options.table:
-            there = ", ".join(name for name in makers if made(name, makers, options))
-            raise UsageError(f"--table {name}: no such table for this input; there are: {there}")
-    return tables
