@@ -11,7 +11,6 @@ Example: fgit train pairs.jsonl --model Qwen/Qwen2.5-Coder-1.5B-Instruct > steps
 # The inside of this command: training/: loop.py is a run from top to bottom, losses.py has W.
 
 import contextlib
-import json
 import shutil
 import socket
 import sys
@@ -19,14 +18,14 @@ from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fgit_cli import install
 from fgit_cli.errors import InputError, MissingExtra, UsageError
-from fgit_cli.options import resolved
 from fgit_cli.training.options import TRACKERS, Options
 
 if TYPE_CHECKING:
+    from fgit_cli.training.data import PairStore
     from fgit_cli.training.machines import Plan
 
 __all__ = ["Options", "run"]
@@ -36,7 +35,7 @@ def run(options: Options) -> None:
     """Check, prepare, train; in this process, or in ranks that it starts and waits for."""
     if not all(map(find_spec, ("torch", "transformers", "accelerate"))):
         raise MissingExtra("training", "train")
-    from fgit_cli.training import libraries, machines, publish, runlog
+    from fgit_cli.training import earlier_run, libraries, machines, publish, runlog
     from fgit_cli.training.estimate import asked_for
 
     libraries.hush()
@@ -49,7 +48,7 @@ def run(options: Options) -> None:
         _run_as_rank(options)
         return
     plan = machines.plan(options)
-    if not stops and _finished(options):
+    if not stops and earlier_run.finished(options):
         if options.machine_rank == 0:
             publish.push(options)
         return
@@ -93,13 +92,13 @@ def _check_trackers(options: Options) -> None:
 
 def _run_as_rank(options: Options) -> None:
     """Inside torchrun, accelerate or srun: no relaunch. The first rank of each machine prepares the data for all."""
-    from fgit_cli.training import machines, publish, rank
+    from fgit_cli.training import earlier_run, machines, publish, rank
     from fgit_cli.training.loop import train
 
     if not options.files or "-" in options.files:
         raise UsageError("ranks cannot share stdin; give the pairs as a FILE")
     machines.adopt_slurm()
-    if _finished(options):
+    if earlier_run.finished(options):
         return
     job = _job_path(options)
     with rank.own_stdout() as records:
@@ -139,50 +138,9 @@ def _job_folder(options: Options) -> Iterator[Path]:
             job.parent.rmdir()
 
 
-def _finished(options: Options) -> bool:
-    """Settle what an earlier run left in the output folder; True where it is done and `--resume` has nothing to do."""
-    from fgit_cli.training import checkpoints, runlog
-
-    folder = Path(options.output_dir)
-    if options.overwrite_output_dir:
-        checkpoints.remove_run(folder)
-        return False
-    done, begun = (folder / "run.json").exists(), next(iter(checkpoints.steps_first(folder)), None)
-    if options.resume and done:
-        made, damage = _as_finished(folder)
-        if made:
-            checkpoints.check_same(f"--resume: {folder} holds a run", made["options"], resolved(options))
-        if not damage:
-            runlog.say(f"{folder} holds the finished run; nothing to do")
-            return True
-        runlog.say(f"{folder} holds a finished run that is damaged ({damage}); its last steps are done again")
-    if (done or begun) and not options.resume:
-        what = "a finished run" if done else f"an unfinished run ({begun})"
-        more = "" if done else "--resume goes on with it, "
-        raise UsageError(
-            f"--output-dir {folder} holds {what}; {more}--overwrite-output-dir starts anew, or choose another"
-        )
-    return False
-
-
-def _as_finished(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """The record of the finished run, None where it cannot be read; and what is wrong with it or with its model."""
-    from fgit_cli.training import manifest
-
-    try:
-        made: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        files, _ = made["files"], made["options"]
-        return made, manifest.missing(folder, files) or manifest.altered(folder, files)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None, "run.json cannot be read"
-
-
-def _prepare(options: Options, device: str, job: Path) -> None:
-    """Read and check everything that can be known before the first step."""
-    from fgit_cli.engines.tokenizing import likeness, tokenizers
-    from fgit_cli.engines.tokenizing.chat_form import trained_template
-    from fgit_cli.training import blueprint, checks, data, model, runlog
-    from fgit_cli.training.saving import CHAT_TEMPLATE
+def _read(options: Options, job: Path) -> "tuple[list[tuple[PairStore, str]], int]":
+    """The pairs, and the held-out ones, each with the place that messages name; and how many bad lines there were."""
+    from fgit_cli.training import data, runlog
 
     bad = 0
 
@@ -192,15 +150,25 @@ def _prepare(options: Options, device: str, job: Path) -> None:
         runlog.say(f"{error} (passed over)")
 
     skip = passed_over if options.skip_bad_lines else None
-    store = data.write_store(options.files, job / "pairs", skip)
-    where = " ".join(options.files) or "stdin"
-    objective = options.made_objective
-    checks.check_objective(store, objective, where)
-    name = checks.model_name(options.model, store.about["tokenizer"])
-    stores = [(store, where)]
+    stores = [(data.write_store(options.files, job / "pairs", skip), " ".join(options.files) or "stdin")]
     if options.eval_file:
         held_out = data.write_store([options.eval_file], job / "held_out", skip, "held-out pairs")
         stores.append((held_out, options.eval_file))
+    return stores, bad
+
+
+def _prepare(options: Options, device: str, job: Path) -> None:
+    """Read and check everything that can be known before the first step."""
+    from fgit_cli.engines.tokenizing import likeness, tokenizers
+    from fgit_cli.engines.tokenizing.chat_form import trained_template
+    from fgit_cli.training import blueprint, checks, model, runlog
+    from fgit_cli.training.saving import CHAT_TEMPLATE
+
+    stores, bad = _read(options, job)
+    store, where = stores[0]
+    objective = options.made_objective
+    checks.check_objective(store, objective, where)
+    name = checks.model_name(options.model, store.about["tokenizer"])
     config = model.load_config(name, options)
     vocabulary = config.get_text_config().vocab_size
     tokenizer = tokenizers.load(name)
