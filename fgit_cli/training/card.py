@@ -112,6 +112,7 @@ def _figure(value: float | None) -> str:
 def _constants(objective: str) -> tuple[str, ...]:
     constants: tuple[str, ...] = {
         "fgit": ("alpha",), "signed": ("alpha",), "fixed": ("fixed_weight",), "sft": (), "dft": (),
+        "simpo": ("simpo_beta", "simpo_gamma"), "orpo": ("orpo_weight",), "focused-dpo": ("beta", "focused_weight"),
         "fork": ("fork_loss", "forks", "fork_beta", "fork_weight", "rest"),
     }.get(objective, ("beta",))  # fmt: skip
     if objective in ("rpo", "target-rpo"):

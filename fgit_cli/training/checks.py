@@ -29,7 +29,7 @@ def check_objective(store: PairStore, objective: Objective, where: str) -> None:
         raise InputError("no pair has a fork; run `fgit mask` again, or use --objective sft", where)
     if objective.name == "fixed" and not about["marked"]:
         raise InputError("no pair has a mark on the correct side; run `fgit mask` again, or use --objective sft", where)
-    if objective.preference and about["unpaired"]:
+    if objective.compares and about["unpaired"]:
         raise InputError(
             f"{about['unpaired']} of {about['pairs']} records have no incorrect response, which --objective "
             f"{objective.name} needs; run `fgit mask` without --keep-unpaired",

@@ -63,7 +63,8 @@ class Pass:
     incorrect_read: "Tensor"
     fork_at: "Tensor"  # [B, F, 2], into [R]: of a fork's correct and incorrect token; 0 where not read
     fork_read: "Tensor"  # [B, F] bool
-    summed: "Tensor"  # [B, T] bool
+    correct_summed: "Tensor"  # [B, T], weights
+    incorrect_summed: "Tensor"
     active: "Tensor"  # [B] bool
     reference: "Tensor"  # [B], fp64
     fed: int
@@ -77,15 +78,20 @@ class Pass:
             return found.masked_fill(~read, 0.0)
 
         return Batch(
-            Side(taken(self.correct_at, self.correct_read), self.correct_value, self.correct_read),
-            Side(taken(self.incorrect_at, self.incorrect_read), self.incorrect_value, self.incorrect_read),
+            Side(
+                taken(self.correct_at, self.correct_read), self.correct_value, self.correct_read,
+                self.correct_summed.to(log_p.dtype),
+            ),
+            Side(
+                taken(self.incorrect_at, self.incorrect_read), self.incorrect_value, self.incorrect_read,
+                self.incorrect_summed.to(log_p.dtype),
+            ),
             Forks(
                 taken(self.fork_at[..., 0], self.fork_read), taken(self.fork_at[..., 1], self.fork_read), self.fork_read
             ),
-            self.summed,
             self.active,
             self.reference.to(log_p.dtype),
-        )
+        )  # fmt: skip
 
 
 def _last(read: np.ndarray) -> int:
@@ -261,7 +267,8 @@ def build(examples: Sequence[Example], objective: Objective, layout: LayoutName,
         incorrect_value=tensor(_pad([e.pair.incorrect_mask for e in examples], np.int64)),
         correct_read=tensor(_pad([r.correct for r in reads], bool)),
         incorrect_read=tensor(_pad([r.incorrect for r in reads], bool)),
-        summed=tensor(_pad([r.summed for r in reads], bool)),
+        correct_summed=tensor(_pad([r.summed[0] for r in reads], np.float64)),
+        incorrect_summed=tensor(_pad([r.summed[1] for r in reads], np.float64)),
         active=tensor(np.array([e.pair.active for e in examples])),
         reference=tensor(np.array([e.reference for e in examples], dtype=np.float64)),
         fed=laid.fed,

@@ -215,7 +215,7 @@ class _Window:
     """The steps since the last logged one: their sums, and the time that they took."""
 
     def __init__(self, task: _Task, done: int) -> None:
-        self.accelerator, self.preference = task.accelerator, task.options.made_objective.preference
+        self.accelerator, self.compares = task.accelerator, task.options.made_objective.compares
         self.steps_an_epoch = math.ceil(len(task.store) / task.options.global_batch_size)
         self.sums, self.logged = Sums(task.accelerator), done
         self.since = time.perf_counter()
@@ -232,7 +232,7 @@ class _Window:
         return {
             "step": done,
             "epoch": round(done / self.steps_an_epoch, 4),
-            **summary(total, self.preference),
+            **summary(total, self.compares),
             "lr": rate,
             "grad_norm": norm,
             "tokens_per_second": round(total["fed_tokens"] / seconds, 1),

@@ -4,10 +4,12 @@ Every formula is a small function over tensors of one row a pair, B pairs by T t
 is not read), `value` (V of docs/records.md: 0, 1 or 2) and `read` (whether the token's log-probability is there).
 Nothing here knows of models or layouts. The papers are FGit ("Fault-Guided Fine-Tuning", section III) and Target-DPO
 (section 3); how W is normalised over a batch is our reading, in docs/records.md. `dft` is Dynamic Fine-Tuning (arXiv
-2508.05629, equation 9). `fork` is ours: a preference between two tokens of one distribution, without a reference model.
+2508.05629, equation 9), `simpo` SimPO (arXiv 2405.14734, equation 6), `orpo` ORPO (arXiv 2403.07691, equations 6 and
+7), `focused-dpo` Focused-DPO (arXiv 2502.11475) as we read it. `fork` is ours: a preference between two tokens of one
+distribution, without a reference model.
 Its relatives: the tokens that decide an answer (critical tokens, arXiv 2411.19943, which contrasts two models to find
-them), preference on the part of the code where the error is (Focused-DPO, arXiv 2502.11475), preference token by token
-(TDPO, arXiv 2404.11999).
+them), preference on the part of the code where the error is (Focused-DPO), preference token by token (TDPO, arXiv
+2404.11999).
 """
 
 from collections.abc import Callable
@@ -31,7 +33,7 @@ class Reading(NamedTuple):
 
     correct: np.ndarray
     incorrect: np.ndarray
-    summed: np.ndarray  # of the correct side, those in a preference objective's sum
+    summed: tuple[np.ndarray, np.ndarray]  # weights of either side's tokens in the sums that an objective compares
     forks: np.ndarray  # [F, 2], numbers of a correct and an incorrect token
 
 
@@ -41,9 +43,12 @@ def reading(objective: Objective, example: Example) -> Reading:
     fgit (FGit, section III-B) and signed: the whole correct response, and of the incorrect one the marked tokens of an
     active pair. dpo, rpo: both responses; what the two share before their first difference is left out of both sums,
     where it cancels, value and gradient. target-dpo, target-rpo (Target-DPO, eqs. 4 and 5): of the incorrect side the
-    marked tokens. fork: both tokens of the forks, and the whole correct response where `rest` asks for it.
+    marked tokens. focused-dpo: as dpo, what lies between the shared beginning and the shared end by `focused_weight`.
+    simpo, orpo: both responses, each token by one over their number. fork:
+    both tokens of the forks, and the whole correct response where `rest` asks for it.
     """
-    correct, incorrect, summed = _tokens(objective, example)
+    correct, incorrect, chosen = _tokens(objective, example)
+    summed = _weights(objective, example, chosen, incorrect)
     forks = _forks(objective, example)
     return Reading(correct | _at(forks[:, 0], len(correct)), incorrect, summed, forks)
 
@@ -53,6 +58,21 @@ def _forks(objective: Objective, example: Example) -> np.ndarray:
     if objective.name == "fork" and objective.forks == "all":
         return np.asarray(example.pair.forks)
     return np.asarray(example.pair.forks[: objective.name == "fork" or objective.watch_fork])
+
+
+def _weights(
+    objective: Objective, example: Example, chosen: np.ndarray, incorrect: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each token's weight in its side's sum, float64: 1 if it is summed, unless the objective says another."""
+    if not objective.compares:
+        return np.zeros(len(chosen)), np.zeros(len(incorrect))
+    sides = chosen.astype(np.float64), incorrect.astype(np.float64)
+    if objective.name == "focused-dpo":
+        for side in sides:
+            side[example.pair.shared : len(side) - example.pair.shared_end] *= objective.focused_weight
+    if objective.name in ("simpo", "orpo"):
+        sides = sides[0] / len(chosen), sides[1] / max(1, len(incorrect))
+    return sides
 
 
 def _at(places: np.ndarray, size: int) -> np.ndarray:
@@ -74,8 +94,10 @@ def _tokens(objective: Objective, example: Example) -> tuple[np.ndarray, np.ndar
         return whole if objective.rest != "none" else ~whole, nothing, ~whole
     if objective.dynamic:
         return whole, marked if pair.active else nothing, ~whole
+    if objective.name in ("simpo", "orpo"):
+        return whole, ~nothing, whole
     with_sft = objective.name in ("rpo", "target-rpo")
-    if objective.name in ("dpo", "rpo") or example.whole:
+    if objective.name in ("dpo", "rpo", "focused-dpo") or example.whole:
         summed = np.arange(len(whole)) >= pair.shared
         return whole if with_sft else summed, np.arange(len(nothing)) >= pair.shared, summed
     chosen = pair.correct_mask > 0 if objective.symmetric else whole
@@ -88,6 +110,7 @@ class Side(NamedTuple):
     log_p: "Tensor"
     value: "Tensor"
     read: "Tensor"
+    summed: "Tensor"  # weights in `total`
 
 
 class Forks(NamedTuple):
@@ -104,7 +127,6 @@ class Batch(NamedTuple):
     correct: Side
     incorrect: Side
     forks: Forks
-    summed: "Tensor"  # [B, T] bool, of the correct side
     active: "Tensor"  # [B] bool
     reference: "Tensor"  # [B], the frozen model's margin
 
@@ -199,9 +221,14 @@ def nll(side: Side, weights: "Tensor | float" = 1.0) -> "Tensor":
     return -(side.log_p * weights * side.read).sum()
 
 
+def total(side: Side) -> "Tensor":
+    """Σ log P of the side's tokens by their weights [B]; an empty sum is 0."""
+    return (side.log_p * side.summed).sum(1)
+
+
 def margins(batch: Batch) -> "Tensor":
-    """Σ log P of the correct side's summed tokens − Σ log P of the incorrect side's read ones [B]; empty sums are 0."""
-    return (batch.correct.log_p * batch.summed).sum(1) - (batch.incorrect.log_p * batch.incorrect.read).sum(1)
+    """The correct side's total − the incorrect side's [B]."""
+    return total(batch.correct) - total(batch.incorrect)
 
 
 def dpo(margin: "Tensor", reference: "Tensor", beta: float) -> "Tensor":
@@ -209,6 +236,28 @@ def dpo(margin: "Tensor", reference: "Tensor", beta: float) -> "Tensor":
     from torch.nn.functional import logsigmoid
 
     return -logsigmoid(beta * (margin - reference)).sum()
+
+
+def simpo(margin: "Tensor", beta: float, gamma: float) -> "Tensor":
+    """Σ −log σ(β margin − γ), the margin one of means over tokens (SimPO, eq. 6); not normalised."""
+    from torch.nn.functional import logsigmoid
+
+    return -logsigmoid(beta * margin - gamma).sum()
+
+
+def odds_ratio(log_correct: "Tensor", log_incorrect: "Tensor") -> "Tensor":
+    """Σ −log σ(log of the ratio of the odds P / (1 − P)), P by its mean log (ORPO, eq. 7); not normalised."""
+    from torch.nn.functional import logsigmoid
+
+    return -logsigmoid(_log_odds(log_correct) - _log_odds(log_incorrect)).sum()
+
+
+def _log_odds(log_p: "Tensor") -> "Tensor":
+    """log P − log(1 − P); of a certainty that of the nearest number below 1."""
+    import torch
+
+    log_p = log_p.clamp(max=-torch.finfo(log_p.dtype).eps)
+    return log_p - (-log_p.expm1()).log()
 
 
 def dft_weights(batch: Batch) -> "Tensor":
@@ -233,6 +282,7 @@ def fork(objective: Objective, forks: Forks) -> "Tensor":
 def loss(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
     """These pairs' share of the global batch's loss; a scalar.
 
+    orpo is sft + `orpo_weight` × the mean over the pairs of the odds ratio's loss (ORPO, eq. 6).
     fork is `fork_weight` times its mean over the pairs, those without a fork among them, + the `rest` objective.
     rpo is dpo + `rpo_alpha` × sft (RPO; Target-DPO, eqs. 7 and 8), each with its own normaliser. With `symmetric` the
     sft term too is restricted to the marked tokens: the correct response is not seen whole.
@@ -251,6 +301,11 @@ def loss(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
         return parting + nll(correct, dft_weights(batch) if objective.rest == "dft" else 1.0) / totals.divisor
     if objective.dynamic:
         return nll(correct, dynamic_weights(objective, batch)) / totals.divisor
+    if name == "simpo":
+        return simpo(margins(batch), objective.simpo_beta, objective.simpo_gamma) / totals.pairs
+    if name == "orpo":
+        odds = odds_ratio(total(correct), total(batch.incorrect)) / totals.pairs
+        return nll(correct) / totals.divisor + objective.orpo_weight * odds
     preference = dpo(margins(batch), batch.reference, objective.beta) / totals.pairs
     if name in ("rpo", "target-rpo"):
         return preference + objective.rpo_alpha * nll(correct) / totals.divisor

@@ -23,7 +23,7 @@ NAMES = (
     "weight",  # W: signed's own, else fgit's
     "inverted",  # pairs with H̄a > H̄c, where the gradient through W raises the incorrect side
     "told_apart",  # pairs with H̄c > H̄a
-    "margin",  # policy's margin - reference's, of preference objectives
+    "margin",  # policy's margin - reference's (0 without one), of objectives that compare sums
     "preferred",  # pairs where that is positive
     "forked",  # pairs whose first fork was read: the two sums below are over these
     "log_ratio",  # log p of its correct token - log p of the incorrect one
@@ -46,7 +46,7 @@ def sums(batch: Batch, objective: Objective) -> "dict[str, Tensor]":
         compared = batch.active & ~unread
         weight = pair_weight(objective, batch)
         margin = margins(batch) - batch.reference
-        if not objective.preference:
+        if not objective.compares:
             margin = torch.zeros_like(margin)
         made = {
             "tokens": correct.read.sum(),
@@ -74,7 +74,7 @@ def first_log_ratio(batch: Batch) -> "Tensor":
     return (batch.forks.correct - batch.forks.incorrect)[:, 0]
 
 
-def summary(total: Mapping[str, float], preference: bool = False) -> dict[str, float | None]:
+def summary(total: Mapping[str, float], compares: bool = False) -> dict[str, float | None]:
     """What a run reports, from sums over a step; null where nothing was there to average.
 
     `incorrect_preferred` is the share of compared pairs with H̄a > H̄c; `inactive` that of pairs without marks on a
@@ -109,6 +109,6 @@ def summary(total: Mapping[str, float], preference: bool = False) -> dict[str, f
             "fork_preferred": share("fork_preferred", "forked"),
             "no_fork": share(total["pairs"] - total["forked"], "pairs"),
         }
-    if preference:
+    if compares:
         out |= {"margin": share("margin", "pairs"), "margin_positive": share("preferred", "pairs")}
     return out

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-ObjectiveName = Literal["fgit", "signed", "sft", "fixed", "dft", "fork", "dpo", "rpo", "target-dpo", "target-rpo"]
+ObjectiveName = Literal[
+    "fgit", "signed", "sft", "fixed", "dft", "fork", "dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo", "simpo",
+    "orpo",
+]  # fmt: skip
 ForkLoss = Literal["preference", "cross-entropy"]
 Forks = Literal["first", "all"]
 Rest = Literal["none", "sft", "dft"]
@@ -15,6 +18,7 @@ class Objective:
     """An objective with its constants. Attributes that its formula does not name are not read.
 
     `alpha`, `detach_weight`: fgit, signed. `fixed_weight`: fixed. `beta`: dpo family. `rpo_alpha`: rpo, target-rpo.
+    `focused_weight`: focused-dpo. `simpo_beta`, `simpo_gamma`: simpo. `orpo_weight`: orpo.
     `symmetric`: target-dpo and target-rpo, the correct side restricted to its marked tokens too. `fork_loss`, `forks`,
     `fork_beta`, `fork_weight`, `rest`: fork. `watch_fork`: of any other, the first fork is read too, for the metrics.
     """
@@ -26,6 +30,10 @@ class Objective:
     beta: float = 0.1
     rpo_alpha: float = 1.0
     symmetric: bool = False
+    focused_weight: float = 2.0
+    simpo_beta: float = 2.0
+    simpo_gamma: float = 1.0
+    orpo_weight: float = 0.1
     fork_loss: ForkLoss = "preference"
     forks: Forks = "first"
     fork_beta: float = 1.0
@@ -41,4 +49,9 @@ class Objective:
     @property
     def preference(self) -> bool:
         """Whether it is of the DPO family: a mean over pairs, against a reference model."""
-        return self.name in ("dpo", "rpo", "target-dpo", "target-rpo")
+        return self.name in ("dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo")
+
+    @property
+    def compares(self) -> bool:
+        """Whether it compares what the two responses sum to, and so needs both."""
+        return self.preference or self.name in ("simpo", "orpo")

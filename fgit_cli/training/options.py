@@ -107,6 +107,24 @@ class Options(Common):
     symmetric: bool = option(
         DEFAULTS.symmetric, "target-dpo, target-rpo: mask the correct side too.", source="Target-DPO's ablation"
     )
+    focused_weight: float = option(
+        DEFAULTS.focused_weight,
+        "focused-dpo: weight of the tokens between what the two sides share at their beginning and at their end.",
+        source="Focused-DPO",
+        minimum=0,
+    )
+    simpo_beta: float = option(
+        DEFAULTS.simpo_beta,
+        "simpo: factor of the margin of mean log-probabilities.",
+        source="SimPO, 2.0 to 2.5",
+        minimum=0,
+    )
+    simpo_gamma: float = option(
+        DEFAULTS.simpo_gamma, "simpo: the margin asked for, after that factor.", source="SimPO, 0.3 to 1.6", minimum=0
+    )
+    orpo_weight: float = option(
+        DEFAULTS.orpo_weight, "orpo: factor of the odds ratio's loss beside sft.", source="ORPO", minimum=0
+    )
     hybrid_fraction: float = option(
         0.0,
         "target-dpo, target-rpo: this share of the pairs of each step is treated as plain dpo or rpo.",
@@ -297,6 +315,10 @@ class Options(Common):
             beta=self.beta,
             rpo_alpha=self.rpo_alpha,
             symmetric=self.symmetric,
+            focused_weight=self.focused_weight,
+            simpo_beta=self.simpo_beta,
+            simpo_gamma=self.simpo_gamma,
+            orpo_weight=self.orpo_weight,
             fork_loss=self.fork_loss,
             forks=self.forks,
             fork_beta=self.fork_beta,

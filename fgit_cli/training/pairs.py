@@ -87,6 +87,15 @@ class Pair:
         return bool(self.correct_mask.any() and self.incorrect_mask.any())
 
     @cached_property
+    def shared_end(self) -> int:
+        """How many tokens the two responses share at their ends, behind those that they share before."""
+        room = min(len(self.correct_ids), len(self.incorrect_ids)) - self.shared
+        n = len(self.correct_ids), len(self.incorrect_ids)
+        ends = self.correct_ids[n[0] - room :][::-1], self.incorrect_ids[n[1] - room :][::-1]
+        different = np.flatnonzero(ends[0] != ends[1])
+        return int(different[0]) if len(different) else room
+
+    @cached_property
     def shared(self) -> int:
         """How many tokens the two responses share before their first difference."""
         n = min(len(self.correct_ids), len(self.incorrect_ids))

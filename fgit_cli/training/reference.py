@@ -59,7 +59,10 @@ def _kept(cache: Path, pairs: int) -> np.ndarray | None:
 def _key(options: Options, name: str, store: PairStore) -> str:
     """A name for all that the margins depend on: weights, data, tokens summed, precision."""
     weights = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(Path(name).glob("*.safetensors"))]
-    objective = (options.objective, options.symmetric, options.hybrid_fraction > 0, options.bf16)
+    objective = (
+        options.objective, options.symmetric, options.hybrid_fraction > 0, options.bf16,
+        options.focused_weight if options.objective == "focused-dpo" else None,
+    )  # fmt: skip
     what = [name, options.revision, weights, store.about["fingerprint"], objective]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 

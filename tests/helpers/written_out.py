@@ -57,6 +57,21 @@ def fork_loss(model, pair, objective):
     return sum(losses) / len(losses) if losses else torch.zeros((), dtype=torch.float64)
 
 
+def focus(pair, weight):
+    """1 for what both sides share at their beginning and, behind that, at their end; `weight` between."""
+    sides = [ids.tolist() for ids in (pair.correct_ids, pair.incorrect_ids)]
+    first = 0
+    while first < min(map(len, sides)) and sides[0][first] == sides[1][first]:
+        first += 1
+    last = 0
+    while last < min(map(len, sides)) - first and sides[0][-1 - last] == sides[1][-1 - last]:
+        last += 1
+    return [
+        torch.tensor([weight if first <= i < len(side) - last else 1.0 for i in range(len(side))], dtype=torch.float64)
+        for side in sides
+    ]
+
+
 def loss(model, examples, objective, reference_model=None):
     """The loss of a global batch of examples."""
     tokens = sum(len(e.pair.correct_ids) for e in examples)
@@ -83,6 +98,20 @@ def loss(model, examples, objective, reference_model=None):
             weight = signed_weight(log_c, log_a, pair, objective.alpha)
             weight = weight.detach() if objective.detach_weight else weight
             total = total - (log_c * torch.where(marked_c, weight, 1.0)).sum() / tokens
+        elif objective.name == "simpo":
+            margin = objective.simpo_beta * (log_c.mean() - log_a.mean()) - objective.simpo_gamma
+            total = total + (1 + (-margin).exp()).log() / len(examples)
+        elif objective.name == "orpo":
+            p_c, p_a = log_c.mean().exp(), log_a.mean().exp()
+            ratio = (p_c / (1 - p_c)) / (p_a / (1 - p_a))
+            total = total - log_c.sum() / tokens
+            total = total - objective.orpo_weight * (ratio / (1 + ratio)).log() / len(examples)
+        elif objective.name == "focused-dpo":
+            with torch.no_grad():
+                ref_c, ref_a = both(reference_model, pair)
+            w_c, w_a = focus(pair, objective.focused_weight)
+            margin = ((log_c - ref_c) * w_c).sum() - ((log_a - ref_a) * w_a).sum()
+            total = total - torch.nn.functional.logsigmoid(objective.beta * margin) / len(examples)
         else:
             with torch.no_grad():
                 ref_c, ref_a = both(reference_model, pair)

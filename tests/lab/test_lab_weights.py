@@ -13,13 +13,12 @@ from lab import weights
 def side(probabilities, value):
     log_p = torch.tensor([probabilities], dtype=torch.float64).log().requires_grad_()
     value = torch.tensor([value])
-    return Side(log_p, value, torch.ones_like(value, dtype=torch.bool))
+    return Side(log_p, value, torch.ones_like(value, dtype=torch.bool), torch.zeros_like(log_p))
 
 
 def batch(correct, incorrect, active=True):
-    summed = torch.zeros_like(correct.value, dtype=torch.bool)
     none = torch.zeros(1, 1, dtype=torch.float64)
-    return Batch(correct, incorrect, Forks(none, none, none.bool()), summed, torch.tensor([active]), torch.zeros(1))
+    return Batch(correct, incorrect, Forks(none, none, none.bool()), torch.tensor([active]), torch.zeros(1))
 
 
 def mixed(right=0.9, wrong=0.2):

@@ -32,6 +32,10 @@ OBJECTIVES = (
     Objective("target-rpo"),
     Objective("target-dpo", symmetric=True),
     Objective("target-rpo", symmetric=True),
+    Objective("focused-dpo"),
+    Objective("focused-dpo", focused_weight=0.0),
+    Objective("simpo", simpo_gamma=0.3),
+    Objective("orpo", orpo_weight=0.5),
 )
 
 

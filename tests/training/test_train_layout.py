@@ -12,7 +12,7 @@ from fgit_cli.training.step import Objective, plan_passes
 from tests.helpers.rounding import EXACT
 from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
-NAMES = ("fgit", "signed", "sft", "fixed", "dpo", "rpo", "target-dpo", "target-rpo")
+NAMES = ("fgit", "signed", "sft", "fixed", "dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo", "simpo", "orpo")
 
 
 def cost(examples, objective, layout):

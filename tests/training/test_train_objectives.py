@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from test_train_exact import gradients, relative, run
 
-from fgit_cli.training.losses import Side, fault_weight, log_mean_probability
+from fgit_cli.training.losses import Side, fault_weight, log_mean_probability, odds_ratio
 from fgit_cli.training.step import Example, Objective, Totals, prepare, reference_margins, step
 from tests.helpers import written_out
 from tests.helpers.rounding import fp32
@@ -15,8 +16,8 @@ from tests.helpers.small_models import edge_pairs, make_model, pair, random_pair
 
 
 def side(log_p, value):
-    value = torch.tensor(value)
-    return Side(torch.tensor(log_p, dtype=torch.float32), value, torch.ones_like(value, dtype=torch.bool))
+    value, log_p = torch.tensor(value), torch.tensor(log_p, dtype=torch.float32)
+    return Side(log_p, value, torch.ones_like(value, dtype=torch.bool), torch.zeros_like(log_p))
 
 
 def test_the_weight_survives_tiny_probabilities():
@@ -45,7 +46,7 @@ def test_values_weigh_the_mean():
 
 def test_a_side_without_marks_is_finite_with_its_gradient():
     log_p = torch.tensor([[-1.0, -2.0]], requires_grad=True)
-    empty = Side(log_p, torch.zeros(1, 2, dtype=torch.long), torch.ones(1, 2, dtype=torch.bool))
+    empty = Side(log_p, torch.zeros(1, 2, dtype=torch.long), torch.ones(1, 2, dtype=torch.bool), torch.zeros(1, 2))
     log_mean_probability(empty).sum().backward()
     assert log_p.grad.abs().sum() == 0
 
@@ -151,6 +152,70 @@ def test_dpo_and_rpo_are_trls(name, layout_name, tmp_path):
     near = fp32(model, examples)
     assert relative(got, expected.detach()) < near
     assert max(relative(grads[n], want[n]) for n in want) < near
+
+
+@pytest.mark.parametrize("layout_name", ["plain", "shared"])
+@pytest.mark.parametrize("name", ["simpo", "orpo"])
+def test_simpo_and_the_odds_ratio_are_trls(name, layout_name):
+    """TRL's own functions over logits of whole padded rows; orpo's sft term is beside it, with fgit's normaliser."""
+    pytest.importorskip("trl", minversion="1.16")
+    from trl.experimental.cpo.cpo_trainer import CPOTrainer
+    from trl.experimental.orpo.orpo_trainer import ORPOTrainer
+
+    pairs, model = random_pairs(4, seed=5), make_model(dtype="float32")
+    longest = max(len(p.prompt_ids) + max(len(p.correct_ids), len(p.incorrect_ids)) for p in pairs)
+    ids, labels = torch.zeros(8, longest, dtype=torch.long), torch.full((8, longest), -100)
+    for row, (p, response) in enumerate([(p, p.correct_ids) for p in pairs] + [(p, p.incorrect_ids) for p in pairs]):
+        n, m = len(p.prompt_ids), len(p.prompt_ids) + len(response)
+        ids[row, :n], ids[row, n:m], labels[row, n:m] = (torch.tensor(t) for t in (p.prompt_ids, response, response))
+    means = CPOTrainer.get_batch_logps(model(input_ids=ids, use_cache=False).logits, labels, average_log_prob=True)
+    chosen, rejected = means[:4], means[4:]
+    objective = Objective(name, simpo_beta=2.5, simpo_gamma=0.7, orpo_weight=0.3)
+    if name == "simpo":
+        theirs = SimpleNamespace(
+            alpha=0.0, loss_type="simpo", beta=2.5, simpo_gamma=0.7, label_smoothing=0.0,
+            accelerator=SimpleNamespace(device="cpu"),
+        )  # fmt: skip
+        expected = CPOTrainer.cpo_loss(theirs, chosen, rejected)[0].mean()
+    else:
+        theirs = SimpleNamespace(beta=0.3, accelerator=SimpleNamespace(device="cpu"))
+        lengths = torch.tensor([len(p.correct_ids) for p in pairs])
+        sft = -(chosen * lengths).sum() / lengths.sum()
+        expected = sft - ORPOTrainer.odds_ratio_loss(theirs, chosen, rejected)[0].mean()
+    expected.backward()
+    want = gradients(model)
+    examples = [Example(p) for p in pairs]
+    got, grads = run(model, examples, objective, layout_name)
+    near = fp32(model, examples)
+    assert relative(got, expected.detach()) < near
+    assert max(relative(grads[n], want[n]) for n in want) < near
+
+
+def test_focused_dpo_of_weight_1_is_dpo_and_the_shared_beginning_never_counts():
+    pairs = random_pairs(4, seed=5)
+    examples = [Example(p, reference=0.3) for p in pairs]
+    plain, grads = run(make_model(), examples, Objective("dpo"), "shared")
+    one, same = run(make_model(), examples, Objective("focused-dpo", focused_weight=1.0), "shared")
+    assert one == plain
+    assert all(torch.equal(grads[n], same[n]) for n in grads)
+    two, _ = run(make_model(), examples, Objective("focused-dpo"), "shared")
+    assert two != plain
+
+
+@pytest.mark.parametrize(
+    ("correct", "incorrect", "shared", "end"),
+    [([1, 2, 3, 4], [1, 9, 4], 1, 1), ([1, 2, 2, 3], [1, 2, 3], 2, 1), ([1, 2], [1, 2], 2, 0), ([5], [6], 0, 0),
+     ([1, 1, 1], [1, 1], 2, 0), ([7, 1], [8, 1], 0, 1)],
+)  # fmt: skip
+def test_the_shared_end_begins_behind_the_shared_beginning(correct, incorrect, shared, end):
+    made = pair([5], correct, incorrect, [1] * len(correct), [1] * len(incorrect))
+    assert (made.shared, made.shared_end) == (shared, end)
+
+
+def test_a_certainty_has_finite_odds():
+    log_p = torch.tensor([0.0], requires_grad=True)
+    odds_ratio(log_p, torch.tensor([-1.0])).backward()
+    assert log_p.grad.isfinite().all()
 
 
 @pytest.mark.usefixtures("exact")
