@@ -13,12 +13,31 @@ from typing import Any
 
 from mkdocs.structure.files import File
 
+from fgit_cli.app import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 BESIDE = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "lab/RESULTS.md", "lab/LOG.md")
 _GROUP = re.compile(r"^\| (?P<group>\w+) \| (?P<names>`\w+`(?:, `\w+`)*) \|$", re.M)  # a row of library.md's reference
 _LINK = re.compile(r"(?P<words>!?\[[^\]\n]*\])\((?P<target>(?!\w+:|#)[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 _CODE = re.compile(r"(^```.*?^```)", re.S | re.M)
 log = logging.getLogger("mkdocs.hooks")
+
+
+def on_config(config: Any) -> Any:
+    """Name the commands' pages in the navigation, and behind the reference pages that it does not name."""
+    sections = {title: inside for entry in config.nav for title, inside in entry.items()}
+    sections["Commands"].extend(f"commands/{name}.md" for name in COMMANDS)
+    named = {page for inside in sections.values() for page in pages_of(inside)}
+    others = sorted(path.name for path in (ROOT / "docs").glob("*.md") if path.name not in named)
+    sections["Reference"].extend(others)
+    return config
+
+
+def pages_of(inside: Any) -> list[str]:
+    """The pages under an entry of the navigation."""
+    if isinstance(inside, str):
+        return [inside]
+    return [page for entry in inside for page in pages_of(entry if isinstance(entry, str) else [*entry.values()])]
 
 
 def on_files(files: Any, config: Any) -> Any:
