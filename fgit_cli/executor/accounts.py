@@ -64,7 +64,7 @@ def call_that_ended(end: dict[str, Any]) -> Call:
 
 
 def failure_of(call: Call) -> tuple[Status, str] | None:
-    """A call without output, as status and text of a verdict."""
+    """Status and text of the verdict on a call that gave no output."""
     if call.status == "ok":
         return None
     text = f"{call.error_type}: {call.message}" if call.message else call.error_type

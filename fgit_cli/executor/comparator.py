@@ -165,7 +165,7 @@ def main() -> None:
 
 
 def _allow(memory: int | None) -> None:
-    """Bound the memory of what is done next to so many bytes beside what the process has; None: to `_MEMORY` in all."""
+    """Let what is done next take so many bytes more than the process has now; with None, `_MEMORY` in all."""
     if sys.platform != "linux":
         return
     limit = _MEMORY

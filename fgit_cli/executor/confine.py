@@ -61,7 +61,7 @@ class Box:
         return self.namespaces and self.profile == "open"
 
     def before_fork(self) -> None:
-        """The next child starts a PID namespace of its own, or gets a directory of its own."""
+        """Give the next child a PID namespace, or a directory, of its own."""
         self.pid = os.getpid()
         if self.namespaces:
             linux.setns(self.pid_namespace, linux.NEWPID)
@@ -70,7 +70,7 @@ class Box:
             self.scratch = tempfile.mkdtemp(dir=self.shared_scratch)
 
     def confine(self, memory: int) -> None:
-        """In the child, once its descriptors are in place: no way back from here."""
+        """Shut in this process, a child whose descriptors are in place. Nothing undoes it."""
         os.setsid()
         if sys.platform == "linux":
             linux.die_with_parent(signal.SIGKILL)
@@ -151,7 +151,7 @@ class Box:
                     yield words
 
     def clear(self) -> None:
-        """After the child's death: nothing of it runs on or stays on disk."""
+        """End what the dead child left running, and delete what it left on disk."""
         if self.level in ("container", "none"):
             if sys.platform == "linux":
                 _kill_descendants()

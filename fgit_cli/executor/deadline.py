@@ -9,9 +9,9 @@ _BUSY = 0.9  # of its time, and a sample has used it up itself
 class Deadline:
     """A limit of `limit` seconds, counted from `since` by the clock.
 
-    Seconds in which the sample was ready to run and had no processor do not count: it is told of all of them, and of
-    all processor seconds used, since the sample began; `starved_before` and `used_before` are those before `since`.
-    `patience`: times its limit that a busy sample may take.
+    Seconds in which the sample was ready to run and had no processor do not count. Its methods are told all of them,
+    and all processor seconds used, since the sample began; `starved_before` and `used_before` are those before `since`.
+    A busy sample may take `patience` times its limit.
     """
 
     limit: float
@@ -26,7 +26,7 @@ class Deadline:
         return self.patience * self.limit
 
     def at(self, starved: float) -> float:
-        """When it is reached, by the clock."""
+        """The time, by the clock, at which it is reached."""
         return self.since + self.allowed + starved - self.starved_before
 
     def spent(self, used: float) -> bool:

@@ -71,7 +71,7 @@ class _Side:
         self._worker.tell(message)
 
     def finish(self) -> None:
-        """Have it ended, if it has not, and read to its account."""
+        """End it, if it has not ended, and read as far as its account."""
         if not self.end:
             self._worker.stop()
             while self.next():

@@ -46,7 +46,7 @@ def enter(level: str, profile: str, user: int | None) -> Box:
 
 
 def _be_first_to_go() -> None:
-    """When the machine runs out of memory, the kernel is to end this process or its children, not the user's."""
+    """Have the kernel end this process or its children first when the machine runs out of memory, not the user's."""
     try:
         with open("/proc/self/oom_score_adj", "w") as f:
             f.write(_OOM_SCORE)

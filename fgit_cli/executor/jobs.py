@@ -65,7 +65,7 @@ class Calls:
 
     `load`: what came of executing the code itself. `infra`: None, or what failed on our side
     (then there is no verdict). `starved`: seconds, of `seconds`, without a free processor, as far as looked.
-    `timed_out_under_load`: a limit was passed beside other jobs, and not by so much that a run alone could not keep it.
+    `timed_out_under_load`: a limit was passed while other jobs ran, by so little that a run alone might keep it.
     `out_of_total`: what ran out was the limit for all inputs together.
     """
 
@@ -106,7 +106,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Expected:
-    """The trusted side's knowledge: encoded outputs, one an input, and how to compare. Never enters the box."""
+    """The trusted side's knowledge: encoded outputs, one an input, and how to compare. It never enters the box."""
 
     outputs: tuple[bytes, ...]
     rules: Rules = field(default_factory=Rules)

@@ -49,8 +49,8 @@ def escapes(pure, secret, target, boss):
 def probe(isolation: Isolation = "auto", profile: Profile = "pure") -> tuple[str, str]:
     """(level, reason): the strongest level that works here, tried by a self-test of under a second.
 
-    With `isolation` given, that level or nothing: raises UsageError, naming what failed and both ways out (the image,
-    `--isolation none`), where it does not work. `reason` says why no stronger level was taken ("" for `namespaces`).
+    With `isolation` given, only that level is tried; where it does not work, UsageError names what failed and both ways
+    out (the image, `--isolation none`). `reason` says why no stronger level was taken ("" for `namespaces`).
     """
     if isolation == "none":
         if os.name != "posix":

@@ -87,7 +87,7 @@ def restrict_mount(target: str, attributes: int, recursive: bool = True) -> None
 
 
 def drop_capabilities() -> None:
-    """No capability left, effective, permitted or inheritable."""
+    """Give up every capability, effective, permitted and inheritable."""
     header = struct.pack("<Ii", 0x20080522, 0)
     _syscall(_OLDER[MACHINE]["capset"], "capset", header, bytes(24))
 
@@ -97,12 +97,12 @@ def no_new_privileges() -> None:
 
 
 def die_with_parent(sig: int) -> None:
-    """Get `sig` when the thread that started this process ends."""
+    """Have the kernel send this process `sig` when the thread that started it ends."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, sig, 0, 0, 0), "prctl(PDEATHSIG)")
 
 
 def set_dumpable(yes: bool) -> None:
-    """Whether others of the same user may look into this process (ptrace, /proc/PID/mem)."""
+    """Say whether others of the same user may look into this process (ptrace, /proc/PID/mem)."""
     _checked(_libc.prctl(_PR_SET_DUMPABLE, int(yes), 0, 0, 0), "prctl(DUMPABLE)")
 
 

@@ -88,7 +88,9 @@ class Executor:
                 self._free.put(worker)
 
     def _decided(self, run: Callable[[Worker], Answer], failure: Callable[[Answer], bool]) -> tuple[Answer, int]:
-        """Run; again in a fresh box after a failure of ours, again alone after a limit was passed. Result and reruns.
+        """Run the job; once more in a fresh box after a failure of ours, or alone after a limit was passed.
+
+        Returns the result and the number of reruns.
 
         A busy sample that used up its limit and half as much again is over its limit alone, too: sharing caches and
         cores with other jobs costs less. So what hangs holds up its own worker, not all of them.
@@ -108,7 +110,7 @@ class Executor:
             return run(worker), 1
 
     def run_calls(self, job: CallJob) -> Calls:
-        """Run the job and give back every output; no comparison. For the ground truth's outputs and times."""
+        """Run the job and give back every output uncompared, as for the ground truth's outputs and times."""
         return self._decided(lambda worker: worker.outputs(job), lambda done: done.infra is not None)[0]
 
     def check(self, job: CallJob, expected: Expected) -> Check:

@@ -115,7 +115,7 @@ class Sandbox:
             raise SandboxFailed("the sandbox ended during a dialogue") from None
 
     def stop(self) -> None:
-        """Ask for the end of the job that is running; go on reading until its account."""
+        """Ask for the end of the job that is running. The caller goes on reading until its account."""
         try:
             wire.send(self._socket, wire.STOP, self._number)
         except wire.Closed:
@@ -177,7 +177,7 @@ class _ChildFrames:
 
 
 def _scratch(user: int | None) -> str:
-    """A directory for the samples' own, where there is no private file system."""
+    """A directory that holds the samples' own directories, where there is no private file system."""
     try:
         folder = tempfile.mkdtemp(prefix="fgit-")
     except OSError as error:

@@ -124,7 +124,7 @@ class Things:
 
 
 class Thing:
-    """An object in the code's process. What it does is done there; data it is equal to only by its content.
+    """An object in the code's process. What it does is done there; it equals data only by its content.
 
     To `isinstance` a function of the code's is a function, of the module `__main__` like all that the code defines.
     """

@@ -52,10 +52,10 @@ class Watch:
         self._room = most + _BESIDES
 
     def until_end(self, results: int, output: int) -> str:
-        """Relay until the child is done or has to go; the reason.
+        """Relay until the child is done or has to go, and return why.
 
-        finished, closed (it ended without saying so), timeout, total, memory, output (too many bytes), malformed,
-        stopped (by the parent).
+        The reason is finished, closed (it ended without saying so), timeout, total, memory, output (too many bytes),
+        malformed or stopped (by the parent).
         """
         poller = select.poll()
         for fd in (results, output, self.control.fileno()):

@@ -50,7 +50,7 @@ def send_packed(sock: socket.socket, frames: list[bytes]) -> None:
 
 
 class Frames:
-    """Bytes in, whole frames out."""
+    """Puts bytes together to whole frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

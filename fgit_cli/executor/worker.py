@@ -85,7 +85,7 @@ class Worker:
             self._sandbox.stop()
 
     def events(self, job: dict[str, Any], texts: list[bytes]) -> Iterator[Frame | bytes | dict]:
-        """The sandbox's, which is dropped when it fails or when the reader leaves before the end."""
+        """The sandbox's events. It is dropped when it fails, or when the reader leaves before the end."""
         whole = False
         said = ""
         try:

@@ -106,7 +106,7 @@ def _serve(control: socket.socket, frames: wire.Frames, box: Box) -> None:
 
 
 def _run(control: socket.socket, frames: wire.Frames, box: Box, number: int, content: bytes) -> None:
-    """One job: fork the child, have it watched, kill it and all that it started, give account."""
+    """Do one job: fork the child, have it watched, kill it and all that it started, and give account."""
     job, blobs = wire.unpack_json(content)
     results, result_end = os.pipe()
     output, output_end = os.pipe() if job["stdout_limit"] else (-1, -1)
@@ -138,7 +138,7 @@ def _run(control: socket.socket, frames: wire.Frames, box: Box, number: int, con
 
 
 def _child(box: Box, job: dict, blobs: memoryview, result_end: int, output_end: int, questions: int) -> NoReturn:
-    """Put descriptors in place, shut in, run the code under test."""
+    """Put the descriptors in place, shut this process in, and run the code under test."""
     try:
         texts, start = [], 0
         for length in job["lengths"]:

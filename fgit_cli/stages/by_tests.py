@@ -72,7 +72,7 @@ class RecordsTests:
         return self.why_not_wrong_again(code) if status in WRONG else REASONS[status]
 
     def why_not_wrong_again(self, code: str) -> str | None:
-        """The same of code that has failed the tests once already."""
+        """The same as `why_not_wrong`, of code that has failed the tests once already."""
         status = self._run(code).status
         if status in WRONG:
             return None

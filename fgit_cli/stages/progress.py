@@ -1,4 +1,4 @@
-"""How far a run is: one line on a terminal, drawn by rich; elsewhere a plain line now and then.
+"""Shows how far a run is: one line on a terminal, drawn by rich; elsewhere a plain line now and then.
 
 The stages of a pipe share one terminal. The one that holds a lock on it draws; when that one ends another goes on, so
 that no two ever write over each other.

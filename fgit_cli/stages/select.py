@@ -147,8 +147,8 @@ def select(
 ) -> Iterator[dict[str, Any]]:
     """Each record with the nearest of its usable variants as `incorrect`.
 
-    One without any is left out by reason, or passed on without an incorrect response.
-    The usable variants of a window of records are scored at once.
+    A record without one is left out by reason, or passed on without an incorrect response. The usable variants of a
+    window of records are scored at once.
     """
     for window in windows(choices, settings.window):
         window = score_all(window, tally, score, settings)
@@ -203,7 +203,7 @@ def score_all(window: list[Choice], tally: Tally, score: Scorer, settings: Setti
 def execute(choice: Choice, executor: "Executor", settings: Settings) -> str | None:
     """Run the tests on the variants by nearness, until one is shown wrong; on all with --keep-variants.
 
-    Why the record's tests are none, where that is so.
+    Returns why the record's tests test nothing, where that is so.
     """
     candidates = choice.by_nearness()
     if choice.tests is None or not candidates:

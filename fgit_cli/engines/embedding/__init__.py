@@ -3,8 +3,8 @@
 An embedder has `embed(texts) -> array [len(texts), dimension]` of unit length (the model runs in fp32, sums and
 cosines in fp64, so that the cosines of nearly equal texts keep their order), `windowed` (how many texts it
 was given that its model cannot take whole) and `describe()`. A text longer than the model's limit is embedded in
-windows that follow each other, weighted by their tokens: cut off instead, a fault past the limit would have cosine 1
-and always win. This file holds what all embedders share; opening.py finds the one that a name means.
+windows that follow each other, weighted by their tokens. If it were cut off instead, a fault past the limit would have
+cosine 1 and always win. This file holds what all embedders share; opening.py finds the one that a name means.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ from fgit_cli.errors import InputError
 
 
 def emit(path: str, model: str, requests: Iterable[Request], sampling: Sampling) -> tuple[int, int]:
-    """Write the requests; how many, and how many were left out because an equal one is there already."""
+    """Write the requests; return how many, and how many were left out because an equal one is there already."""
     writer = jsonl.Writer(path)
     seen: set[bytes] = set()
     equal = 0
@@ -76,12 +76,12 @@ class BatchAnswers:
         return {"engine": "batch", "model": self.model, "fgit": __version__}
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
     def generate(
         self, requests: Iterable[Request], sampling: Sampling, finished: Finished | None = None
     ) -> Iterator[tuple[Request, Answer]]:
-        """See `Engine.generate`; what no file answers fails."""
+        """As `Engine.generate` says; a request that no file answers fails."""
         for request in requests:
             if request.known:
                 yield request, list(request.known)

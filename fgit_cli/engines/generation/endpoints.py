@@ -2,8 +2,8 @@
 
 Several base URLs are balanced. Each endpoint has its own limit, raised by one for every limit's worth of successes and
 halved when the server says that it is overloaded (additive increase, multiplicative decrease, as TCP does). An endpoint
-that failed rests for a while; a request that failed there may go to another. Runs inside one event loop; nothing here
-is thread-safe.
+that failed rests for a while; a request that failed there may go to another. All of it runs inside one event loop;
+nothing here is thread-safe.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Endpoint:
     cut_at: float = -CUT_SECONDS
 
     def client(self) -> Any:
-        """A client that nobody uses; to be put back into `idle`."""
+        """A client that nobody uses. The caller puts it back into `idle`."""
         return self.idle.pop() if self.idle else self.open_client()
 
 

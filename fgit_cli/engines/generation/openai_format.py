@@ -147,7 +147,7 @@ def joined(content: Any) -> str | None:
 
 
 def least_tokens(request: Request) -> int:
-    """Fewer tokens than this no tokenizer makes of the request's prompt: one a word."""
+    """The fewest tokens that a tokenizer can make of the request's prompt: one a word."""
     texts = [str(m["content"]) for m in request.messages or []] or [request.prompt or ""]
     return sum(len(_WORD.findall(text)) for text in texts)
 

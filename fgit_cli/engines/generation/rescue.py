@@ -1,4 +1,4 @@
-"""What can still be read of a damaged answer store, copied into a new one; the damaged file is kept beside it.
+"""Reads what can still be read of a damaged answer store; the damaged file is kept beside the new one.
 
 Where sqlite itself finds no way to a row any more (its way from page to page leads through what is lost), the pages
 that are there are read one by one, by sqlite's file format (https://www.sqlite.org/fileformat2.html, sections 1.5, 1.6
@@ -27,7 +27,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Move the database with its log to a name that is free; that name."""
+    """Move the database with its log to a name that is free, and return that name."""
     number, aside = 1, path.with_name(f"{path.name}.damaged")
     while aside.exists():
         number += 1

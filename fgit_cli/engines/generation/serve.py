@@ -25,7 +25,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def serve(
     model: str, arguments: str, folder: Path, deadline: float, note: Callable[[str], None]
 ) -> Iterator[tuple[str, Callable[[], str | None]]]:
-    """A `vllm serve` for the model on the local GPUs: its base URL, and what says how it ended; stopped at the end.
+    """Run a `vllm serve` for the model on the local GPUs; yields its base URL, and what says how it ended.
 
     `arguments` are further words for `vllm serve`; without any, the model is split over all GPUs. `deadline`: seconds
     until it must answer. Its log is `folder/serve.log`. Raises MissingExtra without vLLM; EngineError, with the log's
@@ -113,7 +113,7 @@ def _stop(process: subprocess.Popen) -> None:
 
 
 def _die_with() -> None:
-    """In the child: be told to end when fgit dies without a chance to say so (kill -9)."""
+    """Have the kernel end this process, a child, when fgit dies without a chance to say so (kill -9)."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -231,7 +231,7 @@ class ServerEngine:
             raise
 
     def _first(self, future: Future[Answer]) -> Answer:
-        """The request's answer. Raises at once what ended the engine, whichever request met it."""
+        """The request's answer, as soon as it is there. Raises what ended the engine, whichever request met it."""
         wait({future, self._gone}, return_when=FIRST_COMPLETED)
         return future.result() if future.done() else self._gone.result()
 
@@ -288,7 +288,7 @@ class ServerEngine:
         return max(0.0, self.patience - silent) + 0.05
 
     def _give_up(self, error: _Again, failures: int, started: float) -> None:
-        """Raise RequestFailed or EngineError when trying again has no sense any more."""
+        """Raise RequestFailed or EngineError when there is no point in trying again."""
         if self.absent and isinstance(error, _Absent) and not self._succeeded:
             raise UsageError(self.absent)
         if how := self.ended():

@@ -120,7 +120,7 @@ class Store:
             self._db.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
 
     def close(self) -> None:
-        """An empty store leaves no file."""
+        """Close the store; an empty one leaves no file."""
         with self._lock:
             try:
                 empty = self._db.execute("SELECT 1 FROM answers LIMIT 1").fetchone() is None
@@ -144,7 +144,8 @@ def _whole(row: tuple[Any, ...]) -> tuple[Any, ...] | None:
 def identity(engine: Engine) -> dict[str, Any]:
     """What tells a model apart, so that answers of another are not taken for its own: for a folder its files too.
 
-    Not the server: the same model may be asked at another. What a batch answers has the name alone (see batch.py).
+    The server is no part of it: the same model may be asked at another. Of a batch's answers the name alone is known
+    (see batch.py).
     """
     made_by = engine.describe()
     found = {k: made_by[k] for k in ("model", "revision") if made_by.get(k)}

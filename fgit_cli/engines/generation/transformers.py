@@ -114,8 +114,11 @@ class TransformersEngine:
             yield from zip(window, answers, strict=True)
 
     def _batches(self, prompts: list[Any], wanted: int) -> Iterator[list[Any]]:
-        """The prompts in batches. One whose answer may meet the end of the model's positions, which for a shorter
-        prompt lies further on, shares its batch with prompts of its own length alone."""
+        """The prompts in batches.
+
+        A shorter prompt leaves more of the model's positions to its answer. So a prompt whose answer may come to their
+        end shares its batch with prompts of its own length alone.
+        """
         at = 0
         while at < len(prompts):
             batch = prompts[at : at + self.batch_size]

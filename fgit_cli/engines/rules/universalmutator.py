@@ -96,7 +96,7 @@ class _Line:
     def bare(self) -> str:
         """What the rules see: without comments, and without what is blank at the end because of them.
 
-        Nothing of a very long line: that is data or minified code, and costs time and memory in its square.
+        They see nothing of a very long line, which is data or minified code and costs time and memory in its square.
         """
         if len(self.text) > LONGEST_LINE:
             return ""

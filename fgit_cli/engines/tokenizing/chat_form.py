@@ -1,4 +1,4 @@
-"""A text template written as a chat template, which a tuned model is saved with: everybody asks it as it was tuned.
+"""Writes a text template as a chat template, which a tuned model is saved with: so everybody asks it as it was tuned.
 
 transformers, vLLM and other servers know chat templates alone; a student masked with `--template magicoder` would be
 saved without one, and asked as a base model.

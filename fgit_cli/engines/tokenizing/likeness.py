@@ -1,4 +1,4 @@
-"""What a tokenizer does: whether it can spell code, and whether two of different files are the same one."""
+"""Finds out what a tokenizer does: whether it can spell code, and whether two of different files are the same."""
 
 import json
 from pathlib import Path

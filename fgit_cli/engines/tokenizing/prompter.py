@@ -1,4 +1,4 @@
-"""The token ids of a prompt, made one way for training data and for questions.
+"""Makes the token ids of a prompt, in one way for training data and for questions.
 
 A student is asked as it was tuned only when both prompts have the same ids. `mask` makes those of the training data
 with a `Tokenizer` and a `Template`; the engines of this process, and servers that take ids, get theirs from here, by

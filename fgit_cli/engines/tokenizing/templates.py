@@ -148,7 +148,7 @@ class ChatTemplate:
         self._names = tokenizer.named_tokens
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy for another process: what Jinja compiled does not travel."""
+        """Make a copy for another process; what Jinja compiled does not travel."""
         return ChatTemplate, self._made_of
 
     @cached_property
