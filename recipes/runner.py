@@ -11,7 +11,6 @@ that was stopped goes on, and recipes that share a work folder share what they h
 
 import argparse
 import contextlib
-import hashlib
 import os
 import re
 import shlex
@@ -22,84 +21,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fgit_cli import app
-from fgit_cli.training.estimate import Shape, Tokens, flops, utilisation
+from fgit_cli.training.estimate import Tokens, flops, utilisation
 from fgit_cli.training.gpus import GPUS
+from recipes import small
+from recipes.alike import alike
+from recipes.parts import Arm, Data, Recipe, Step, Student, flags_of, objective_of, places, slug
 
 ROOT = Path(__file__).parent.parent
-MINI = ROOT / "fgit_cli" / "benches" / "mini" / "student"
 GPU, COUNT = "a800-80gb", 8  # the papers' machine
 # Means over the evol rows by deepseek-coder's tokenizer, cut at 1,024: prompt, response, branch of the incorrect side.
 PROMPT, RESPONSE, BRANCH = 83, 283, 60
-
-
-@dataclass(frozen=True)
-class Student:
-    """A model to tune. `template` is mask's; `sizes` are layers, width, attention, keys, inner, vocabulary.
-
-    `inner` is that of a gated MLP (three matrices); `train` holds flags that only this student needs.
-    """
-
-    name: str
-    hub: str
-    sizes: tuple[int, int, int, int, int, int]
-    template: str = ""
-    train: str = ""
-
-    @property
-    def shape(self) -> Shape:
-        layers, width, attention, keys, inner, vocabulary = self.sizes
-        matrices = layers * (2 * width * attention + 2 * width * keys + 3 * width * inner)
-        parameters = matrices + 2 * vocabulary * width
-        return Shape(parameters, parameters, matrices, layers, width, attention, keys, inner, vocabulary)
-
-
-@dataclass(frozen=True)
-class Data:
-    """Pairs: the records that they come from (data/FILE.jsonl, had from `source`), and the lines that make them.
-
-    `variants`: the name of the data set whose variants these are, where that is another one.
-    """
-
-    name: str
-    file: str
-    source: str
-    records: int
-    lines: tuple[str, ...]
-    variants: str = ""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A way to tune: flags of mask and train. `data` replaces the recipe's; without `train` the student stays as is."""
-
-    name: str
-    train: str = ""
-    mask: str = ""
-    data: Data | None = None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """`rows` are (student, data) with all `arms` each; `against` is the published table; `absent` what is not made."""
-
-    against: str
-    rows: tuple[tuple[Student, Data], ...]
-    arms: tuple[Arm, ...]
-    benches: tuple[str, ...]
-    common: str = "--config fgit"  # flags of train that all arms share
-    mask: str = "--config fgit"
-    report: str = ""
-    absent: str = ""
-
-
-@dataclass
-class Step:
-    """A line and the file that it leaves."""
-
-    line: str
-    product: str
-    hours: float = 0.0
-    gigabytes: float = 0.0
 
 
 @dataclass
@@ -113,26 +44,6 @@ class Place:
 BENCH_DATA = {  # what `fgit eval` does not fetch itself: the file data/BENCH.jsonl, and where it is had
     "livecodebench": "the hub's livecodebench/code_generation_lite (test.jsonl to test5.jsonl, joined: release v5)",
 }
-SMALL = Student("mini", str(MINI), (4, 128, 128, 128, 384, 600))
-FEW = Data(
-    "mini", "mini", "", 96,
-    ("fgit mutate --method universalmutator {input} -o {output}", "fgit select --by edit {input} -o {output}"),
-)  # fmt: skip
-
-
-def in_small(recipe: Recipe) -> Recipe:
-    """The same arms on the mini student, with variants by rules."""
-    arms = tuple(replace(arm, data=None) for arm in recipe.arms)
-    return replace(recipe, rows=((SMALL, FEW),), arms=arms, benches=("mini",))
-
-
-def key(*flags: str) -> str:
-    """A short name of flags, so that recipes that tune alike share the model."""
-    return hashlib.sha256("\0".join(flags).encode()).hexdigest()[:8]
-
-
-def slug(*words: str) -> str:
-    return re.sub(r"[^\w.+]+", "-", " ".join(w for w in words if w)).strip("-").lower()
 
 
 def data_steps(data: Data) -> Iterator[Step]:
@@ -147,36 +58,30 @@ def data_steps(data: Data) -> Iterator[Step]:
 
 def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: bool) -> Iterator[Step]:
     """From records to verdicts: those of the data, mask, train, eval."""
-    model = student.hub
-    out = shlex.quote(model)
+    hub = shlex.quote(student.hub)
+    pairs, out = places(recipe, student, data, arm)
     if arm.train:
         yield from data_steps(data)
-        mask = " ".join(w for w in (recipe.mask, arm.mask) if w)
+        mask, train = flags_of(recipe, student, arm)
         template = f"--template {student.template} " if student.template else ""
-        pairs = f"{slug(student.name, data.name)}-{key(mask)}.pairs.jsonl"
         selected = f"{slug(data.name)}.selected.jsonl"
-        yield Step(f"fgit mask --tokenizer {shlex.quote(model)} {template}{mask} {selected} -o {pairs}", pairs)
-        flags = " ".join(w for w in (recipe.common, student.train, arm.train) if w)
-        out = f"models/{slug(student.name, data.name, objective_of(flags))}-{key(mask, flags)}"
-        small = " --learning-rate 1e-4 --global-batch-size 16" if smoke else ""
+        yield Step(f"fgit mask --tokenizer {hub} {template}{mask} {selected} -o {pairs}", pairs)
+        few = " --learning-rate 1e-4 --global-batch-size 16" if smoke else ""
         log = f"{out}.log.jsonl"
         yield Step(
-            f"fgit train --model {shlex.quote(model)} --output-dir {out} --overwrite-output-dir --save-steps 0 "
-            f"{flags}{small} {pairs} > {log}",
-            log, *([] if smoke else cost(student, data, flags)),
+            f"fgit train --model {hub} --output-dir {out} --overwrite-output-dir --save-steps 0 "
+            f"{train}{few} {pairs} > {log}",
+            log, *([] if smoke else cost(student, data, train)),
         )  # fmt: skip
     for bench in recipe.benches:
         name, split = bench.removesuffix("-instruct"), " --split instruct" if bench.endswith("-instruct") else ""
-        few = " --tasks 0-59" if smoke else ""
+        tasks = " --tasks 0-59" if smoke else ""
         file = f" --data data/{name}.jsonl" if name in BENCH_DATA else ""
         asked = f" --template {student.template}" if student.template and not arm.train else ""  # a tuned one has it
         verdicts = f"verdicts/{slug(Path(out).name if arm.train else student.name, bench)}.jsonl"
-        yield Step(f"fgit eval --bench {name}{file}{split}{few} --model {out}{asked} -o {verdicts}", verdicts)
-
-
-def objective_of(flags: str) -> str:
-    """The objective that flags of train name."""
-    return (re.search(r"--objective (\S+)", flags) or ["", "fgit"])[1]
+        yield Step(
+            f"fgit eval --bench {name}{file}{split}{tasks} --model {shlex.quote(out)}{asked} -o {verdicts}", verdicts
+        )
 
 
 def cost(student: Student, data: Data, flags: str) -> tuple[float, float]:
@@ -198,7 +103,8 @@ def steps(recipe: Recipe, smoke: bool) -> list[Step]:
     found: dict[str, Step] = {}
     labels = []
     if smoke:
-        recipe = in_small(recipe)
+        recipe = small.recipe_of(recipe)
+    names = [student.name for student, _ in recipe.rows]
     for student, data in recipe.rows:
         for arm in recipe.arms:
             verdicts = []
@@ -206,7 +112,8 @@ def steps(recipe: Recipe, smoke: bool) -> list[Step]:
                 found.setdefault(step.product, step)
                 if step.product.startswith("verdicts/"):
                     verdicts.append(step.product)
-            label = student.name if not arm.train else f"{student.name} + {arm.name}"
+            name = student.name if names.count(student.name) == 1 else f"{student.name} on {data.name}"
+            label = name if not arm.train else f"{name} + {arm.name}"
             labels += [shlex.quote(f"{label}={name}") for name in verdicts]
     against = "" if smoke else f" --against {recipe.against}"
     page = f"{slug(recipe.against)}.html"
@@ -217,20 +124,31 @@ def steps(recipe: Recipe, smoke: bool) -> list[Step]:
 
 
 def execute(recipe: Recipe, place: Place) -> None:
-    """Run what has no product yet; a product gets its name when its line is done."""
+    """Run what has no product yet; a product gets its name when its line is done.
+
+    Nothing is reported of arms that are one and the same.
+    """
     for folder in ("data", "models", "verdicts"):
         (place.folder / folder).mkdir(parents=True, exist_ok=True)
+    lines = steps(recipe, place.smoke)
     if place.smoke:
-        first = Step("python -m fgit_cli.benches.mini --split train --count 96 > data/mini.jsonl", "data/mini.jsonl")
-        lines = [first, *steps(recipe, place.smoke)]
+        lines = [*small.first_steps(recipe), *lines]
     else:
-        lines = steps(recipe, place.smoke)
         needed = {d.file: d.source for _, row in recipe.rows for a in recipe.arms if a.train for d in [a.data or row]}
         needed |= {name: where for name, where in BENCH_DATA.items() if name in recipe.benches}
         missing = {name: where for name, where in needed.items() if not (place.folder / f"data/{name}.jsonl").exists()}
         if missing:
             said = "; ".join(f"{place.folder}/data/{name}.jsonl from {where}" for name, where in missing.items())
             raise SystemExit(f"put in place first, as JSONL: {said}")
+    *making, words, page = lines
+    with small.teacher() if place.smoke else contextlib.nullcontext():
+        _type(making, place)
+    if same := list(alike(small.recipe_of(recipe) if place.smoke else recipe, place.folder)):
+        raise SystemExit("arms that are to be compared are alike: " + "; ".join(same))
+    _type([words, page], place)
+
+
+def _type(lines: list[Step], place: Place) -> None:
     for step in lines:
         product = place.folder / step.product
         if step.product and product.exists():

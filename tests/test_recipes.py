@@ -1,17 +1,27 @@
 """Recipes: each published table has one, each line is one that the program takes, each says what it will cost."""
 
 import importlib
+import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
+from fgit_cli import prompts
 from fgit_cli.app import build
+from fgit_cli.benches.mini import family
+from fgit_cli.core import fences
 from fgit_cli.reporting import published
-from recipes import runner
+from recipes import runner, small
+from recipes.alike import alike
+from recipes.parts import Arm, Data, Recipe, Student, places
+from recipes.teacher import Script
 
 FOLDER = Path(__file__).parent.parent / "recipes"
 NAMES = sorted(p.stem for p in FOLDER.glob("[a-z]*_*.py") if p.stem != "all_in_small")
@@ -48,6 +58,87 @@ def test_products_are_made_before_they_are_read():
                 for word in re.findall(r"[\w./+-]+\.jsonl", step.line):
                     assert word in made or word.startswith("data/") or word == step.product, (name, step.line)
                 made.add(step.product)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_small_no_two_arms_share_a_product(name):
+    """Each arm's verdicts are its own, so first, last and random failing versions are three models there too."""
+    in_small = small.recipe_of(recipe(name))
+    for student, data in in_small.rows:
+        products = []
+        for arm in in_small.arms:
+            products += [s.product for s in runner.arm_steps(in_small, student, arm.data or data, arm, True)][-1:]
+        assert len(set(products)) == len(products) == len(recipe(name).arms)
+
+
+def made(folder, recipe_, weights, pairs):
+    """The products of a recipe's arms in the folder: by arm the weights of the model and the ids of a pair."""
+    [(student, data)] = recipe_.rows
+    for arm, content, ids in zip(recipe_.arms, weights, pairs, strict=True):
+        where = places(recipe_, student, arm.data or data, arm)
+        (folder / where.model).mkdir(parents=True, exist_ok=True)
+        (folder / where.model / "model.safetensors").write_bytes(content)
+        record = {"id": arm.name, "correct_ids": ids, "mask": {"gaps": arm.name}}
+        (folder / where.pairs).write_text(json.dumps(record) + "\n")
+
+
+def test_arms_that_are_one_and_the_same_are_named(tmp_path):
+    arms = tuple(Arm(name, f"--objective fgit --seed {name}", f"--max-length 10{name}") for name in "123")
+    row = (Student("s", "s", (1, 1, 1, 1, 1, 1)), Data("d", "d", "", 1, ("fgit select {input} -o {output}",)))
+    table = Recipe("x", (row,), arms, ("mini",))
+    made(tmp_path, table, [b"a", b"b", b"c"], [[1], [2], [3]])
+    assert list(alike(table, tmp_path)) == []
+    made(tmp_path, table, [b"a", b"b", b"a"], [[1], [2], [3]])
+    [said] = alike(table, tmp_path)
+    assert "'1' and '3' have the same weights" in said
+    made(tmp_path, table, [b"a", b"b", b"c"], [[1], [2], [2]])
+    [said] = alike(table, tmp_path)
+    assert "'2' and '3' are tuned on the same pairs" in said
+
+
+def test_a_run_whose_arms_are_alike_fails(tmp_path, monkeypatch):
+    """And reports nothing of them."""
+    table = recipe("target_dpo_table20")
+    in_small = replace(small.recipe_of(table), arms=table.arms[1:])
+    typed = []
+    monkeypatch.setattr(runner, "in_process", lambda line, *_: typed.append(line) or 0)
+    monkeypatch.setattr(runner, "in_shell", lambda line, *_: typed.append(line) or 0)
+    monkeypatch.setattr(runner.os, "replace", lambda *_: None)
+    made(tmp_path, in_small, [b"same"] * 3, [[1], [2], [3]])
+    with pytest.raises(SystemExit, match=r"alike: .*'Target-DPO \(first\)' and 'Target-DPO \(last\)' have the same"):
+        runner.execute(replace(table, arms=table.arms[1:]), runner.Place(tmp_path, True))
+    assert typed
+    assert not any(line.startswith("fgit report") for line in typed)
+
+
+def test_the_small_teacher_repairs_in_steps_and_differs_from_another():
+    """So first, last and random versions, two teachers, and debugging and sampling make different pairs."""
+    tasks = list(family.tasks("train", small.RECORDS, 5))
+    script = Script(tasks)
+    write, fix = prompts.load("refine_write"), prompts.load("refine_fix")
+
+    def versions(model, task):
+        turns = [{"role": "user", "content": write.render(instruction=task.instruction)}]
+        found = []
+        while len(found) < 6:
+            [answer] = script.answers(model, turns, 1, 0)
+            found.append(fences.blocks(answer)[0].code(answer))
+            if found[-1].strip() == task.solution.strip():
+                return found
+            asked = fix.render(tests=task.tests, error="AssertionError")
+            turns += [{"role": "assistant", "content": answer}, {"role": "user", "content": asked}]
+        raise AssertionError("never repaired")
+
+    one, other = ([versions(model, task) for task in tasks] for model in ("gpt-4o", "deepseek-chat"))
+    assert sum(found[0] != found[-2] for found in one if len(found) > 2) > small.RECORDS / 3
+    assert sum(a != b for a, b in zip(one, other, strict=True)) > small.RECORDS / 3
+    asked = [{"role": "user", "content": write.render(instruction=tasks[0].instruction)}]
+    assert len(set(script.answers("gpt-4o", asked, 5, 0))) > 1
+    with small.teacher():
+        answered = httpx.post(
+            f"{os.environ['OPENAI_BASE_URL']}/chat/completions", json={"model": "m", "messages": asked, "n": 2}
+        )
+    assert len(answered.json()["choices"]) == 2
 
 
 @pytest.mark.parametrize("name", ["fgit_table5", "fait_table5"])
