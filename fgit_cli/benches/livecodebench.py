@@ -49,7 +49,7 @@ PRELUDE = (
 )
 
 
-class Case(NamedTuple):
+class InputOutput(NamedTuple):
     """One test: what goes in and what must come out, as the file has them."""
 
     input: str
@@ -110,7 +110,7 @@ class LiveCodeBench(Bench):
         return _functional(task, cases, solution, executor) if task.entry_point else _stdin(cases, solution, executor)
 
 
-def _functional(task: Task, cases: list[Case], solution: str, executor: Executor) -> Checked:
+def _functional(task: Task, cases: list[InputOutput], solution: str, executor: Executor) -> Checked:
     """Every call returns what it must; a method of `Solution` where the solution has such a class."""
     owner = "Solution()" if "class Solution" in solution else None
     function = f"{owner}.{task.entry_point}" if owner else task.entry_point
@@ -125,13 +125,13 @@ def _functional(task: Task, cases: list[Case], solution: str, executor: Executor
     return Checked(verdict.status, None, Failure.of(verdict.error), verdict.seconds, extra=seeds_of(verdict.seeds))
 
 
-def _stdin(cases: list[Case], solution: str, executor: Executor) -> Checked:
+def _stdin(cases: list[InputOutput], solution: str, executor: Executor) -> Checked:
     """Every run of the program prints what it must; stops at the first that does not."""
     seconds, seeds = 0.0, 1
     for number, case in enumerate(cases):
         room = max(OUTPUT_FLOOR, 4 * len(case.output))
 
-        def once(seed: int, case: Case = case, room: int = room) -> tuple[Outcome, str | None]:
+        def once(seed: int, case: InputOutput = case, room: int = room) -> tuple[Outcome, str | None]:
             program = f"{PRELUDE}\n{solution}"
             ran = executor.run_script(program, "", TIME_LIMIT, case.input, stdout_limit=room, seed=seed)
             return ran, difference(ran.stdout, case.output) if ran.status == "pass" else ran.message
@@ -182,11 +182,11 @@ def _function(row: dict[str, Any]) -> str:
     return metadata.get("func_name") or ""
 
 
-def _cases(task: Task) -> list[Case]:
+def _cases(task: Task) -> list[InputOutput]:
     """The public, then the private tests."""
     try:
         cases = [*_listed(task.row["public_test_cases"]), *_listed(task.row["private_test_cases"])]
-        return [Case(c["input"], c["output"]) for c in cases]
+        return [InputOutput(c["input"], c["output"]) for c in cases]
     except (ValueError, TypeError, KeyError, zlib.error, StopIteration) as error:
         raise InputError(f"{task.task_id}: its tests cannot be read: {error!r}") from None
 

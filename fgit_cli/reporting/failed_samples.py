@@ -17,7 +17,7 @@ from cydifflib import SequenceMatcher
 
 from fgit_cli.core.python_same import bare_tree
 from fgit_cli.core.statistics import wilson
-from fgit_cli.reporting.results import Run, Sample, Tests
+from fgit_cli.reporting.results import JudgedSample, Run, Tests
 from fgit_cli.reporting.scores import Runs, benches, models
 from fgit_cli.reporting.table import Column, Table
 
@@ -34,12 +34,12 @@ def headline(run: Run) -> Tests:
     return run.tests[-1]
 
 
-def failures(run: Run) -> Iterator[Sample]:
+def failures(run: Run) -> Iterator[JudgedSample]:
     tests = headline(run)
     return (one for one in run.samples if not one.infra and not one.passes(tests))
 
 
-def first_failures(run: Run) -> list[Sample]:
+def first_failures(run: Run) -> list[JudgedSample]:
     """Of each failed task the first failing sample: hundreds of samples a task are not each compared with hundreds."""
     return list({one.task_id: one for one in reversed(list(failures(run)))}.values())[::-1]
 
@@ -66,7 +66,7 @@ def errors(runs: Runs) -> Table | None:
     return Table("errors", "Failures by type", columns, rows, ["Failing samples, by the type of their first failure."])
 
 
-def cause(one: Sample) -> str:
+def cause(one: JudgedSample) -> str:
     """The type of the first failure: an exception's name, or the verdict where nothing was raised."""
     verdict = next(v for v in (one.base, one.plus) if v not in ("pass", None))
     if verdict in ("timeout", "memory"):
@@ -166,7 +166,7 @@ class Nearest:
             yield self.references[task_id]
         yield from islice(self.correct.get((bench, task_id), ()), CANDIDATES)
 
-    def closest(self, bench: str, one: Sample) -> tuple[int, str] | None:
+    def closest(self, bench: str, one: JudgedSample) -> tuple[int, str] | None:
         """The fewest changed lines and the solution that needs them; None where there is no correct one."""
         key = bench, one.task_id, one.solution
         if key not in self.found:
@@ -174,7 +174,7 @@ class Nearest:
             self.found[key] = min(((n, c) for n, c in tried if n is not None), default=None, key=lambda pair: pair[0])
         return self.found[key]
 
-    def changed_lines(self, bench: str, one: Sample) -> int | None:
+    def changed_lines(self, bench: str, one: JudgedSample) -> int | None:
         found = self.closest(bench, one)
         return found[0] if found else None
 

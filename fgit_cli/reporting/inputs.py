@@ -18,8 +18,8 @@ from fgit_cli.formats.reading import loose_rows
 from fgit_cli.jsonl import Record
 from fgit_cli.reporting.masked_pairs import Pairs
 from fgit_cli.reporting.repeated_runs import LabRun, lab_run
-from fgit_cli.reporting.results import Run, Sample, sample
-from fgit_cli.reporting.variant_quality import Variants
+from fgit_cli.reporting.results import JudgedSample, Run, sample
+from fgit_cli.reporting.variant_quality import VariantCounts
 
 
 @dataclass
@@ -37,14 +37,14 @@ class Inputs:
 
 
 @dataclass
-class Source:
+class Labelled:
     """One word of the command line: a file, and the label its user gave it or ''."""
 
     file: str
     label: str
 
     @classmethod
-    def of(cls, word: str) -> "Source":
+    def of(cls, word: str) -> "Labelled":
         label, equals, file = word.partition("=")
         return cls(file, label) if equals and label and file and not Path(word).exists() else cls(word, "")
 
@@ -85,8 +85,8 @@ def kind(record: dict[str, Any]) -> str:
 def read(words: list[str]) -> Inputs:
     """All records of all files (stdin for none). Raises InputError with the place of a record that fits nowhere."""
     inputs = Inputs()
-    found: list[tuple[Source, str, Sample]] = []
-    for source in [Source.of(word) for word in words or ["-"]]:
+    found: list[tuple[Labelled, str, JudgedSample]] = []
+    for source in [Labelled.of(word) for word in words or ["-"]]:
         for record in jsonl.read([source.file]):
             try:
                 match kind(record):
@@ -128,9 +128,9 @@ def references(files: list[str]) -> dict[str, str]:
     return found
 
 
-def variants(file: str) -> Variants:
+def variants(file: str) -> VariantCounts:
     """The counts over the variants of one file. Raises InputError with the place of a record that has none."""
-    counted = Variants()
+    counted = VariantCounts()
     for record in jsonl.read([file]):
         try:
             counted.add(record)
@@ -142,7 +142,7 @@ def variants(file: str) -> Variants:
     return counted
 
 
-def _runs(found: list[tuple[Source, str, Sample]]) -> list[Run]:
+def _runs(found: list[tuple[Labelled, str, JudgedSample]]) -> list[Run]:
     """One run for each model and bench; files under one label are one run as long as no sample comes twice."""
     fields_of, files_of = defaultdict(set), defaultdict(set)
     for source, model, one in found:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from fgit_cli.core.fault_kinds import KINDS, kinds
 from fgit_cli.reporting.failed_samples import NEAR, Nearest, comparable, headline
-from fgit_cli.reporting.results import Run, Sample
+from fgit_cli.reporting.results import JudgedSample, Run
 from fgit_cli.reporting.scores import Runs
 from fgit_cli.reporting.table import Column, Table
 
@@ -58,7 +58,7 @@ def tally(found: Iterable[frozenset[str]]) -> Counter[str]:
 
 def task_kinds(nearest: Nearest, bench: str, run: Run, task: str) -> frozenset[str] | None:
     """The kinds of fault of a task's first sample; None where it passes."""
-    one: Sample = next(one for one in run.tasks[task] if not one.infra)
+    one: JudgedSample = next(one for one in run.tasks[task] if not one.infra)
     if one.passes(headline(run)):
         return None
     closest = nearest.closest(bench, one)

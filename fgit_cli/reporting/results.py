@@ -12,7 +12,7 @@ VERDICTS = ("pass", "fail", "timeout", "error", "memory", "infra")
 
 
 @dataclass(frozen=True)
-class Sample:
+class JudgedSample:
     """One sample's outcome on one task; `base` and `plus` are verdicts, or None where the bench has no such tests."""
 
     task_id: str
@@ -34,7 +34,7 @@ class Sample:
         return self.base in ("pass", None) and (tests == "base" or self.plus == "pass")
 
 
-def sample(record: dict[str, Any]) -> Sample:
+def sample(record: dict[str, Any]) -> JudgedSample:
     """A record of `fgit eval`. Raises InputError for a verdict or field that is none."""
     for tests in ("base", "plus"):
         if record.get(tests) is not None and record[tests] not in VERDICTS:
@@ -45,7 +45,7 @@ def sample(record: dict[str, Any]) -> Sample:
     if not isinstance(task_id, str) or not isinstance(bench, str) or not isinstance(number, int):
         raise InputError("an eval result needs the texts `task_id` and `bench` and the number `sample`")
     kind, message = _error(record.get("error"))
-    return Sample(
+    return JudgedSample(
         task_id, bench, number, record.get("solution") or "", record.get("base"), record.get("plus"), kind, message
     )
 
@@ -64,9 +64,9 @@ class Run:
 
     model: str
     bench: str
-    tasks: dict[str, list[Sample]] = field(default_factory=dict)
+    tasks: dict[str, list[JudgedSample]] = field(default_factory=dict)
 
-    def add(self, one: Sample, file: str) -> None:
+    def add(self, one: JudgedSample, file: str) -> None:
         """Take in a sample. Raises InputError where it is there already."""
         others = self.tasks.setdefault(one.task_id, [])
         if any(other.number == one.number for other in others):
@@ -77,7 +77,7 @@ class Run:
         others.append(one)
 
     @property
-    def samples(self) -> Iterable[Sample]:
+    def samples(self) -> Iterable[JudgedSample]:
         return (one for samples in self.tasks.values() for one in samples)
 
     @property

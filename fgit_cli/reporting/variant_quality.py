@@ -45,7 +45,7 @@ class Language:
         return self.variants - self.reasons.total()
 
 
-class Variants:
+class VariantCounts:
     """The counts by language; `all` sums them up."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ def variants_of(record: dict[str, Any]) -> list[dict[str, Any]]:
     return variants
 
 
-def quality(counted: Variants) -> Table:
+def quality(counted: VariantCounts) -> Table:
     """One row a language."""
     columns = [
         Column("language", "Language"), Column("records", "Records", "count"), Column("variants", "Variants", "count"),
@@ -133,7 +133,7 @@ def quality(counted: Variants) -> Table:
     return Table("variants", "Quality of the wrong variants", columns, rows, notes)
 
 
-def reasons(counted: Variants) -> Table | None:
+def reasons(counted: VariantCounts) -> Table | None:
     """Why variants are left out, a column each language; None where none is."""
     languages = counted.ordered
     kinds = [reason for reason, _ in dict(languages)[EVERY].reasons.most_common()]
@@ -142,7 +142,7 @@ def reasons(counted: Variants) -> Table | None:
     return Table("variant_reasons", "Variants that are no usable fault", columns, rows) if rows else None
 
 
-def kinds_of_fault(counted: Variants) -> Table | None:
+def kinds_of_fault(counted: VariantCounts) -> Table | None:
     """The share of usable variants that hold each kind, a column each language; None where none is usable."""
     languages = counted.ordered
     columns = [Column("kind", "Kind of fault"), *(Column(name, f"{name} %", "percent") for name, _ in languages)]

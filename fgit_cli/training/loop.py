@@ -26,7 +26,7 @@ from fgit_cli.training.losses import loss as objective_loss
 from fgit_cli.training.machines import describe, peak_memory, what_is_built
 from fgit_cli.training.manifest import described
 from fgit_cli.training.metrics import summary
-from fgit_cli.training.model import Source, load_model, make_optimizer
+from fgit_cli.training.model import ModelSource, load_model, make_optimizer
 from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
@@ -81,7 +81,7 @@ class _Trained:
     """The model with its optimizer, and what the steps are made with."""
 
     model: Any
-    source: Source
+    source: ModelSource
     optimizer: Any
     parameters: list[Any]  # those that are trained
     layout: Layout

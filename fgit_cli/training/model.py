@@ -13,7 +13,7 @@ from fgit_cli.training.options import Options
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """Where the weights came from: folder or hub name, the hub's commit (None for a folder), and the type that they are
     kept in (a torch dtype; None where neither configuration nor files say)."""
 
@@ -45,7 +45,7 @@ def load_config(name: str, options: Options) -> Any:
     return config
 
 
-def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Source]:
+def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, ModelSource]:
     """The causal language model, in training mode, with adapters where `--lora-rank` asks for them; and its source.
 
     In bf16 under DeepSpeed, which keeps fp32 master weights; else in fp32 (fp64 where the model is), autocast when
@@ -75,7 +75,7 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Sour
         )
     model, loading = loaded
     _check_complete(name, loading)
-    source = Source(name, getattr(model.config, "_commit_hash", None), stored)
+    source = ModelSource(name, getattr(model.config, "_commit_hash", None), stored)
     model.config.use_cache = False
     if options.gradient_checkpointing:
         _checkpoint(model, use_reentrant=False)

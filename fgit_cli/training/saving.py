@@ -17,7 +17,7 @@ from fgit_cli.errors import EngineError
 from fgit_cli.jsonl import write_text_whole
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.head import device_of, picked, unwrap
-from fgit_cli.training.model import Source
+from fgit_cli.training.model import ModelSource
 from fgit_cli.training.on_main import on_main
 from fgit_cli.training.options import Options
 from fgit_cli.training.support import Layout
@@ -54,7 +54,7 @@ def log_probabilities(model: Any, rows: list[np.ndarray]) -> np.ndarray:
 
 
 def save_model(
-    model: Any, source: Source, options: Options, accelerator: Any, folder: Path, store: PairStore, layout: Layout
+    model: Any, source: ModelSource, options: Options, accelerator: Any, folder: Path, store: PairStore, layout: Layout
 ) -> dict[str, float]:
     """Write model and tokenizer into `folder`, file by file whole; adapters go to `adapter/`, merged weights beside it.
 
@@ -90,7 +90,7 @@ def save_model(
 def _write(
     bare: Any,
     state: dict[str, Any],
-    source: Source,
+    source: ModelSource,
     options: Options,
     folder: Path,
     rows: list[np.ndarray],
@@ -161,7 +161,7 @@ def _loaded(folder: Path, options: Options, device: Any) -> Any:
     return model
 
 
-def _adapted(source: Source, adapter: Path, options: Options, dtype: Any) -> Any:
+def _adapted(source: ModelSource, adapter: Path, options: Options, dtype: Any) -> Any:
     """The base model with the saved adapter, on the CPU."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
