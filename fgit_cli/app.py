@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": "Compare the pair by lines and by characters.",
     "mask": "Put the differences on the student's tokens.",
     "train": "Fine-tune a model on masked pairs.",
+    "export": "Write pairs for other trainers, with a weight for each token or character.",
     "eval": "pass@1 on a benchmark, run in a sandbox.",
     "report": "Tables and figures of what the other commands wrote.",
     "demo": "The whole chain on a small sample, each command shown.",

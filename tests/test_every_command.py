@@ -28,6 +28,7 @@ READS = {
     "select": ("--by", "edit"),
     "diff": (),
     "mask": ("--tokenizer", str(STUDENT), "--template", "plain"),
+    "export": ("--to", "jsonl-spans"),
     "train": ("--output-dir", "out"),
     "eval": ("--bench", "task.jsonl"),
     "report": (),
