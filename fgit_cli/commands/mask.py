@@ -22,7 +22,7 @@ from fgit_cli.errors import AnswerIsNo, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.diff import read_pair
-from fgit_cli.stages.mask import Gaps, Masked, Masker, RecordJob, Settings, TooLongHow, mask, read_job
+from fgit_cli.stages.mask import Gaps, Masked, Masker, RecordJob, Settings, Thinking, TooLongHow, mask, read_job
 from fgit_cli.stages.running import Tally, run_filter
 
 
@@ -59,6 +59,11 @@ class Options(CompareOptions):
         "What becomes of a response that --max-length does not hold: its end is cut off, or the pair is left out.",
         source="cut: our choice, as the papers' students were tuned; drop: Target-DPO, section 2.1 (iii)",
     )
+    thinking: Thinking = option(
+        "keep",
+        "What becomes of a response's thinking: it stays, without marks, or it is taken out of both sides.",
+        source="our choice: a reasoning model goes on thinking",
+    )
     explain: int | None = option(
         None, "Show the tokens of the first N pairs with their values, and write no records.", metavar="N", minimum=1,
         recorded=False,
@@ -87,7 +92,7 @@ def run(options: Options) -> None:
     template = templates.load(options.template, tokenizer)
     settings = Settings(
         options.made, options.granularity, options.gaps, options.max_length, options.max_prompt, options.too_long,
-        options.keep_unpaired,
+        options.thinking, options.keep_unpaired,
     )  # fmt: skip
     masker = Masker(tokenizer, template, settings)
     looks: list[Callable[[dict[str, Any]], None]] = [page.add] if page else []

@@ -6,12 +6,13 @@ process; `mask` sends it the records and puts what it gives into them.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from fgit_cli.core import fields
-from fgit_cli.core.align import UNALIGNED
+from fgit_cli.core import fields, thinking
+from fgit_cli.core.align import UNALIGNED, Spans
 from fgit_cli.core.diff_field import Comparison, from_field
 from fgit_cli.core.disregard import left_out
 from fgit_cli.core.forks import Fork, SideTokens, forks
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from fgit_cli.engines.tokenizing.tokenizers import Encoded, Tokenizer
 
 TooLongHow = Literal["cut", "drop"]
+Thinking = Literal["keep", "drop"]
 Gaps = Literal["anchor", "fork", "ignore"]
 
 
@@ -43,6 +45,7 @@ class Settings:
     max_length: int
     max_prompt: int | None = None
     too_long: TooLongHow = "cut"
+    thinking: Thinking = "keep"
     keep_unpaired: bool = False  # a pair that gives no mark goes on as an unpaired record
 
 
@@ -73,7 +76,29 @@ def read_job(pair: TextPair, settings: Settings, given: Container[str]) -> Recor
     if record.get("diff") is not None and incorrect is not None:
         brought = from_field(record["diff"], correct, incorrect)
         _agree(settings, given, brought[1])
+    if settings.thinking == "drop":
+        answers = thinking.answer(correct), None if incorrect is None else thinking.answer(incorrect)
+        if answers != (correct, incorrect):
+            correct, incorrect = answers
+            brought = _anew(brought, correct, incorrect)
     return RecordJob(record, Job(fields.instruction(record), correct, incorrect, brought))
+
+
+def _anew(
+    brought: tuple[Difference, Comparison] | None, correct: str, incorrect: str | None
+) -> tuple[Difference, Comparison] | None:
+    """The difference that a record brings, made again of what is left of its texts. Raises InputError."""
+    if brought is None or incorrect is None:
+        return None
+    made = brought[1]
+    if made.algorithm not in get_args(Algorithm):
+        raise InputError(
+            f"field `diff` was made by {made.algorithm!r} with the thinking in it; --thinking drop needs one without"
+        )
+    try:
+        return made.compare(incorrect, correct), made
+    except TooLong:
+        return None  # compared again where the pair is left out for it
 
 
 def _agree(settings: Settings, given: Container[str], made: Comparison) -> None:
@@ -166,6 +191,8 @@ class Masker:
         unpaired = Masked(
             prompt_ids, correct_ids[:room], [], [0] * min(len(correct_ids), room), [], None, cut, [], [], [], end
         )
+        if not job.correct:
+            return Rejected("nothing behind the thinking")
         if job.incorrect is None or incorrect is None or incorrect.spans is None:
             return unpaired
         if job.correct == job.incorrect:
@@ -179,6 +206,9 @@ class Masker:
         incorrect_mask, incorrect_anchors = values(
             job.incorrect, incorrect.spans, difference.incorrect, kind, incorrect_gaps
         )
+        answers = answer_tokens(job.correct, correct.spans), answer_tokens(job.incorrect, incorrect.spans)
+        _clear_outside(correct_mask, correct_anchors, answers[0])
+        _clear_outside(incorrect_mask, incorrect_anchors, answers[1])
         incorrect_ids = [*incorrect.ids, end]
         places = made.places(job.incorrect, job.correct, difference)
         parted = forks(
@@ -186,6 +216,7 @@ class Masker:
             SideTokens(job.incorrect, incorrect_ids, incorrect.spans, left_out(job.incorrect, made.ignore)),
             places or (),
         )
+        parted = [f if f and f[0] in answers[0] and f[1] in answers[1] else None for f in parted]
         if self.settings.gaps == "fork":
             for j, i in one_sided(difference, places or (), parted):
                 count_changed(correct_mask, j, kind)
@@ -208,6 +239,24 @@ class Masker:
             more_incorrect, more_correct = made.edit_gaps(job.incorrect, job.correct, difference)
             correct, incorrect = correct + more_correct, incorrect + more_incorrect
         return correct, incorrect
+
+
+def answer_tokens(text: str, spans: Spans) -> range:
+    """The numbers of the tokens behind the thinking, the end token among them: all where nothing was thought."""
+    start, end = thinking.answer_span(text)
+    count = len(spans.ends)
+    if (start, end) == (0, len(text)):
+        return range(count + 1)
+    first = bisect_right(spans.ends, start)
+    return range(first, count + 1 if end == len(text) else bisect_left(spans.starts, end))
+
+
+def _clear_outside(mask: list[int], anchors: list[int], kept: range) -> None:
+    """Take the values of all tokens but these, in place."""
+    if len(kept) < len(mask):
+        mask[: kept.start] = [0] * kept.start
+        mask[kept.stop :] = [0] * (len(mask) - kept.stop)
+        anchors[:] = [k for k in anchors if k in kept]
 
 
 def one_sided(difference: Difference, places: Sequence[Place], parted: Sequence[Fork | None]) -> Iterator[Fork]:
@@ -270,6 +319,7 @@ def added(masked: Masked, masker: Masker) -> dict[str, Any]:
             "context": made.context,
             "ignore": list(made.ignore),
             "max_length": settings.max_length,
+            **({"thinking": settings.thinking} if settings.thinking == "drop" else {}),
         },
     }
     return fields_ if masked.forks is None else {**fields_, "forks": [list(fork) for fork in masked.forks]}
