@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from fgit_cli import __version__, messages
+from fgit_cli import __version__, completion, messages
 from fgit_cli.errors import INTERRUPTED, EngineError, FgitError
 from fgit_cli.options import Spec, default_of, read_config, specs
 
@@ -83,7 +83,7 @@ def _sign(callback: Any, options_class: type, command: str) -> None:
 def _parameter(name: str, field_type: Any, spec: Spec, options_class: type, command: str) -> Any:
     if spec.argument:
         return typer.Argument(help=spec.text(), metavar=spec.metavar or name.upper(), show_default=False)
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = {"autocompletion": completion.completer(spec.words)} if spec.words else {}
     if name == "config":
 
         def load(ctx: typer.Context, value: str | None) -> str | None:
@@ -91,7 +91,7 @@ def _parameter(name: str, field_type: Any, spec: Spec, options_class: type, comm
                 ctx.default_map = read_config(value, options_class, command, COMMANDS)
             return value
 
-        extra = {"is_eager": True, "callback": load}
+        extra |= {"is_eager": True, "callback": load}
     return typer.Option(
         *messages.flags(name, spec),
         help=spec.text(),
@@ -163,7 +163,8 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         if not arguments:
-            app(args=["--help"], prog_name="fgit", standalone_mode=False)
+            with completion.colons_for_bash():
+                app(args=["--help"], prog_name="fgit", standalone_mode=False)
             return 2
         if name:  # straight to the command: Typer's group would import pydantic for its own options
             parsed = build(name)(args=arguments[1:], prog_name=who, standalone_mode=False)

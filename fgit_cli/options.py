@@ -12,6 +12,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any, Literal
 
+from fgit_cli.completion import Words
 from fgit_cli.errors import UsageError
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -34,6 +35,7 @@ class Spec:
     panel: str = ""
     argument: bool = False
     recorded: bool = True
+    words: Words | None = None  # what completion offers as a value; a Literal's choices need none
 
     def text(self) -> str:
         """The help line: meaning, unit, source."""
@@ -89,6 +91,11 @@ def resolved(options: Any) -> dict[str, Any]:
     return out
 
 
+def packaged_sets() -> list[str]:
+    """The names of the option sets that come with fgit."""
+    return sorted(p.stem for p in CONFIGS.glob("*.toml"))
+
+
 def read_config(name: str, cls: type, command: str = "", commands: Container[str] = ()) -> dict[str, Any]:
     """Options of a TOML file (a path, or the name of a packaged one), keyed as the fields are.
 
@@ -104,7 +111,7 @@ def read_config(name: str, cls: type, command: str = "", commands: Container[str
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        packaged = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.toml"))) or "none"
+        packaged = ", ".join(packaged_sets())
         raise UsageError(f"--config {name}: {error.strerror}; give a TOML file or one of: {packaged}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"--config {path}: not TOML: {error}") from None
@@ -132,6 +139,7 @@ class Common:
         "Options from a TOML file, or a packaged set by name; the command line wins.",
         metavar="FILE",
         recorded=False,
+        words=packaged_sets,
     )
     quiet: bool = option(
         False, "Write no progress and no summary to stderr, only errors.", flags=("--quiet", "-q"), recorded=False

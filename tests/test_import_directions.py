@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "fgit_cli"
 
 # A part is a folder of fgit_cli or a module at its top. BELOW may be imported by every part but core.
-BELOW = {"errors", "options", "jsonl", "formats", "hub", "messages", "prompts", "configs", "install"}
+BELOW = {"errors", "options", "jsonl", "formats", "hub", "messages", "prompts", "configs", "install", "completion"}
 MAY_IMPORT = {
     "__main__": {"app"},
     "app": {"commands"},
@@ -24,7 +24,8 @@ MAY_IMPORT = {
 }
 AMONG_BELOW = {
     "errors": {"install"},
-    "options": {"errors"},
+    "completion": set(),
+    "options": {"errors", "completion"},
     "jsonl": {"errors", "messages", "formats"},
     "formats": {"errors", "install"},
     "hub": {"errors", "messages"},

@@ -44,6 +44,7 @@ class CompareOptions(FilterOptions, UnpairedOptions, PairFieldOptions):
         [SPACE],
         "What takes no part: `space` at line ends, `comments` in code; may be repeated. `none`: all counts.",
         metavar="space|comments|none",
+        words=lambda: (SPACE, COMMENTS, NONE),
         source="our choice: how a line ends is no fault; none: the papers to the letter",
     )
 

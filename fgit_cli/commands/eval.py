@@ -47,6 +47,7 @@ class Options(AskOptions, SandboxOptions):
         f"What to measure on: {', '.join(benches.BENCHES)}, or a JSONL file of task_id, prompt, entry_point, tests. "
         "discrimination: whether the model prefers the correct token of pairs that `fgit mask` made (--data).",
         source="our choice: the first column of the papers' tables",
+        words=lambda: [*benches.BENCHES, "discrimination"],
     )
     data: str | None = option(
         None,

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from fgit_cli import prompts
 from fgit_cli.commands.diff import HTML_HELP, CompareOptions
 from fgit_cli.core.align import UNALIGNED
 from fgit_cli.core.masks import Granularity
@@ -35,6 +36,7 @@ class Options(CompareOptions):
         "`codellama-instruct`, `deepseek-coder-instruct`, or a file (.jinja: a chat template; else a text with "
         "{instruction}). Default: chat where the tokenizer has one, else plain.",
         metavar="NAME",
+        words=prompts.templates,
     )
     granularity: Granularity = option(
         "hybrid", "Mark tokens of changed lines, of changed characters, or the sum of both.",

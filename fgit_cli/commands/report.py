@@ -28,6 +28,20 @@ if TYPE_CHECKING:
 Format = Literal["terminal", "markdown", "latex", "csv", "json", "html"]
 
 
+def table_words() -> tuple[str, ...]:
+    """What --table takes."""
+    from fgit_cli.reporting.choice_of_tables import ORDER
+
+    return ORDER
+
+
+def published_words() -> list[str]:
+    """What --against takes."""
+    from fgit_cli.reporting import published
+
+    return ["paper", *published.PAPERS, *(f"{t.paper.lower()}:{t.number}" for t in published.tables())]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
     files: list[str] = argument(
@@ -43,7 +57,7 @@ class Options(Common):
     )
     table: list[str] = option(
         [], "Write only this table, as JSON names it; may be given several times. The long ones (tasks, messages) are "
-        "in json and html only, unless named.", metavar="NAME", recorded=False,
+        "in json and html only, unless named.", metavar="NAME", recorded=False, words=table_words,
     )  # fmt: skip
     baseline: str | None = option(
         None, "The model that the others are compared with; the first one if none is named.", metavar="MODEL",
@@ -51,7 +65,7 @@ class Options(Common):
     )  # fmt: skip
     against: str | None = option(
         None, "Put published figures beside: `paper` (rows of models named like yours), a paper (fgit, fait, "
-        "target-dpo), or one table (fgit:I). Alone it needs no FILE.", metavar="PAPER[:TABLE]",
+        "target-dpo), or one table (fgit:I). Alone it needs no FILE.", metavar="PAPER[:TABLE]", words=published_words,
     )  # fmt: skip
     references: list[str] = option(
         [], "A benchmark's file with its solutions, for the share of failures near a correct one; may be given "
@@ -71,6 +85,7 @@ class Options(Common):
     plot_size: str | None = option(
         None, "Of --plot: column (3.4x2.6), page (7x4), slide (13.3x7.5) or what you name; beyond 7 inches the text "
         "grows too (a .pdf stays at 7 and keeps the shape).", metavar="WIDTHxHEIGHT", unit="inches", recorded=False,
+        words=lambda: ("column", "page", "slide"),
     )  # fmt: skip
     model_card: str | None = option(
         None, "Also put the scores into the card (README.md) of the model in this folder, as a table and as the "

@@ -51,6 +51,7 @@ class Options(FilterOptions, UnpairedOptions, FaultOptions, PairFieldOptions, Ex
         "microsoft/unixcoder-base",
         "What similarity is measured by: a UniXcoder or sentence-transformers model (hub name or folder), or `edit`.",
         metavar="MODEL|edit",
+        words=lambda: ("edit", "microsoft/unixcoder-base"),
         source="FGit, section II-A: UniXcoder",
     )
     min_similarity: float | None = option(
@@ -94,7 +95,11 @@ class Options(FilterOptions, UnpairedOptions, FaultOptions, PairFieldOptions, Ex
         source="our choice: measured, benchmarks/selection.py",
         recorded=False,
     )
-    device: str = option("auto", "Where the model runs: a torch device; auto takes a GPU where there is one.")
+    device: str = option(
+        "auto",
+        "Where the model runs: a torch device; auto takes a GPU where there is one.",
+        words=lambda: ("auto", "cpu", "cuda"),
+    )
 
 
 def scorer(options: Options) -> "tuple[Scorer, Embedder | None]":

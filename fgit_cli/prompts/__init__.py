@@ -9,6 +9,12 @@ from typing import Any
 from fgit_cli.errors import UsageError
 
 FOLDER = Path(__file__).parent
+FORMATS = FOLDER / "formats"
+
+
+def templates() -> list[str]:
+    """The names that --template knows beside files: the tokenizer's own, plain, the papers' students' formats."""
+    return ["chat", "plain", *sorted(p.stem for p in FORMATS.glob("*.toml"))]
 
 
 @dataclass(frozen=True)

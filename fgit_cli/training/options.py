@@ -7,7 +7,9 @@ for every objective; `source` says from where, or why we chose.
 from dataclasses import dataclass
 from typing import Literal
 
+from fgit_cli import prompts
 from fgit_cli.options import Common, argument, option
+from fgit_cli.training.gpus import GPUS
 from fgit_cli.training.objective import ForkLoss, Forks, Normalise, Objective, ObjectiveName, Rest
 
 Attention = Literal["auto", "sdpa", "varlen", "eager", "flash_attention_2", "flex_attention"]
@@ -49,6 +51,7 @@ class Options(Common):
         "The template that the pairs' prompts were made with, where that is a file that lies elsewhere now; the model "
         "is saved with it.",
         metavar="NAME",
+        words=prompts.templates,
     )
     revision: str | None = option(None, "Branch, tag or commit of the model on the hub.")
     trust_remote_code: bool = option(False, "Run Python code that comes with the model.")
@@ -212,6 +215,7 @@ class Options(Common):
         "Tokens fed in one forward pass of one rank; decides memory and speed, never the result. auto: what the GPU's "
         "free memory has room for, up to 32768; 8192 on a CPU. A pass that runs out of memory is run again in halves.",
         metavar="N|auto",
+        words=lambda: ("auto",),
         unit="tokens",
         source="our choice",
     )
@@ -227,7 +231,10 @@ class Options(Common):
         0, "Steps between two evaluations of --eval-file; 0: only before and after.", minimum=0, recorded=False
     )
     report_to: list[str] = option(
-        [], "Send the records to wandb, tensorboard or trackio too; again for several.", recorded=False
+        [],
+        "Send the records to wandb, tensorboard or trackio too; again for several.",
+        recorded=False,
+        words=lambda: TRACKERS,
     )
 
     # What is told of the model, and where it goes
@@ -271,6 +278,7 @@ class Options(Common):
         None,
         "zero2, zero3, zero3-offload, or a DeepSpeed configuration; without it, zero2 on GPUs and none on a CPU.",
         metavar="NAME|FILE",
+        words=lambda: ("zero2", "zero3", "zero3-offload"),
     )
     num_processes: int | None = option(
         None, "Ranks on this machine; without it, one per GPU, one on a CPU.", minimum=1, recorded=False
@@ -302,6 +310,7 @@ class Options(Common):
         "--num-processes says how many.",
         metavar="NAME",
         recorded=False,
+        words=lambda: GPUS,
     )
 
     @property

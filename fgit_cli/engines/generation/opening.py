@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fgit_cli import jsonl
+from fgit_cli import jsonl, prompts
 from fgit_cli.engines.generation import Engine, Sampling
 from fgit_cli.errors import UsageError
 from fgit_cli.options import WorkDirOptions, option
@@ -71,6 +71,7 @@ class ModelOptions(WorkDirOptions):
         "template, which `fgit train` saves as the one that it was tuned with.",
         source="our choice: a model is asked as it was tuned",
         metavar="NAME",
+        words=prompts.templates,
         panel=PANEL,
     )
     tokenizer: str | None = option(

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import jinja2
 from jinja2.ext import Extension, loopcontrols
 
+from fgit_cli import prompts
 from fgit_cli.core import thinking
 from fgit_cli.core.conversations import Turn
 from fgit_cli.core.fields import Instruction
@@ -26,7 +27,6 @@ from fgit_cli.engines.tokenizing.tokenizers import Tokenizer
 from fgit_cli.errors import UsageError
 from fgit_cli.prompts import bounded
 
-FORMATS = Path(__file__).parents[2] / "prompts" / "formats"
 PLAIN = "{instruction}\n"
 SLOT = "{instruction}"
 Piece = str | int
@@ -74,7 +74,7 @@ def load(choice: str | None, tokenizer: Tokenizer) -> Template:
         return ChatTemplate("chat", tokenizer.chat_template, tokenizer)
     if choice == "plain":
         return TextTemplate("plain", PLAIN, tokenizer)
-    named = FORMATS / f"{choice}.toml"
+    named = prompts.FORMATS / f"{choice}.toml"
     if named.exists():
         text = tomllib.loads(named.read_text(encoding="utf-8"))["text"]
         return TextTemplate(choice, text, tokenizer)
@@ -92,7 +92,7 @@ def load(choice: str | None, tokenizer: Tokenizer) -> Template:
 
 
 def _choices() -> str:
-    return ", ".join(["plain", *sorted(p.stem for p in FORMATS.glob("*.toml")), "or a file"])
+    return ", ".join([*prompts.templates()[1:], "or a file"])
 
 
 class TextTemplate:
