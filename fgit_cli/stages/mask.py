@@ -191,7 +191,7 @@ class Masker:
         unpaired = Masked(
             prompt_ids, correct_ids[:room], [], [0] * min(len(correct_ids), room), [], None, cut, [], [], [], end
         )
-        if not job.correct:
+        if self.settings.thinking == "drop" and not job.correct:
             return Rejected("nothing behind the thinking")
         if job.incorrect is None or incorrect is None or incorrect.spans is None:
             return unpaired
