@@ -43,6 +43,8 @@ TYPED = {
     "diff pair.parquet": NEEDS + "data",
     "diff pair.jsonl --output new.jsonl.zst": NEEDS + "data",
     f"mask --tokenizer {STUDENT} --template plain pair.jsonl": WORKS,
+    "export --to jsonl-spans pair.jsonl": WORKS,
+    "export --to trl pairs.jsonl": WORKS,
     "train pairs.jsonl": NEEDS + "train",
     "eval --bench task.jsonl sample.jsonl": WORKS,
     "eval --bench task.jsonl --extract evalplus sample.jsonl": NEEDS + "eval",

@@ -1,5 +1,6 @@
 """What pyproject.toml promises to those who install fgit, and that the advice fgit gives about it is true."""
 
+import importlib.util
 import json
 import re
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli import install
+from fgit_cli.app import COMMANDS
 from fgit_cli.errors import MissingExtra
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +58,13 @@ def test_advice_is_written_in_one_place():
     for path in (ROOT / "fgit_cli").rglob("*.py"):
         if path.name not in ("install.py", "doctor.py"):
             assert "pip install" not in path.read_text(), f"{path}: say it by fgit_cli/install.py"
+
+
+def test_the_check_of_the_core_types_every_command():
+    spec = importlib.util.spec_from_file_location("core_commands", ROOT / ".ci" / "core_commands.py")
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    assert {typed.split()[0] for typed in check.TYPED} == set(COMMANDS)
 
 
 def test_doctor_tells_of_a_stranger_of_the_same_name(fgit, tmp_path):
