@@ -10,6 +10,14 @@ from pathlib import Path
 from fgit_cli.errors import UsageError
 
 NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+# Classes of huggingface_hub, and of the network libraries below it, by name: their modules differ by version.
+REASONS = (
+    (("GatedRepoError",), "its terms must be accepted on the hub, and you must be logged in: hf auth login"),
+    (("RevisionNotFoundError",), "the hub has no such revision"),
+    (("RepositoryNotFoundError",), "the hub knows no such name, or it is private: hf auth login"),
+    (("ConnectionError", "ConnectError", "Timeout", "TimeoutException", "NetworkError"), "the hub cannot be reached"),
+    (("LocalEntryNotFoundError",), "the hub cannot be reached"),
+)
 SECONDS = 20.0  # for the hub's answer; then what is in its cache has to do
 
 
@@ -33,12 +41,35 @@ def _hub_is_away(name: str, revision: str | None) -> bool:
         model_info(name, revision=revision, timeout=SECONDS)
         return False
     except Exception as error:  # network, permission, spelling: the hub's classes differ by version
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        why = reason(error)
     try:
         snapshot_download(name, revision=revision, local_files_only=True)
         return True
     except Exception:
-        raise UsageError(
-            f"--model {name}: no such folder, and the hub and its cache have none ({reason}); give a folder, or fetch "
-            f"it with: hf download {name}"
-        ) from None
+        raise nowhere("--model", name, why) from None
+
+
+def nowhere(flag: str, name: str, why: str) -> UsageError:
+    """The error for a name that is no folder and that neither hub nor cache has; the cure comes before the reason."""
+    return UsageError(
+        f"{flag} {name}: no such folder, and not in the hub's cache; give a folder, or fetch it with: "
+        f"hf download {name} ({why})"
+    )
+
+
+def reason(error: BaseException) -> str:
+    """Why the hub did not give something, in a few words; a library's own words only where there is no better."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "the hub is switched off: HF_HUB_OFFLINE is set"
+    kinds: set[str] = set()
+    chain: BaseException | None = error
+    while chain is not None:
+        kinds |= {kind.__name__ for kind in type(chain).__mro__}
+        chain = chain.__cause__ or chain.__context__
+    for named, words in REASONS:
+        if kinds & set(named):
+            return words
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:80]}{'…' if len(said) > 80 else ''}"

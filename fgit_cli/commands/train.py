@@ -191,7 +191,8 @@ def _prepare(options: Options, device: str, job: Path) -> None:
         runlog.say(f"{about['pairs']} pairs, {about['active']} with marks on both sides")
         if bad:
             runlog.say(f"{bad} bad lines passed over")
-        for note in checks.mask_notes(store.about["masks"], objective) + checks.length_notes(store, config, name):
+        notes = checks.age_notes(about["masks"]) + checks.mask_notes(about["masks"], objective)
+        for note in notes + checks.length_notes(store, config, name):
             runlog.say(note)
 
 

@@ -12,6 +12,7 @@ from fgit_cli.core.align import Spans
 from fgit_cli.core.textdiff import Side, Span, line_starts, split_lines
 
 Granularity = Literal["hybrid", "line", "token"]
+REVISION = 2  # of what is marked: raised when the same texts and options come to other masks; 1 is that of fgit 0.1
 
 
 def line_spans(text: str, lines: list[int]) -> list[Span]:

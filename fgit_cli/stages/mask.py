@@ -17,7 +17,7 @@ from fgit_cli.core.diff_field import Comparison, from_field
 from fgit_cli.core.disregard import left_out
 from fgit_cli.core.forks import Fork, SideTokens, forks
 from fgit_cli.core.mask_counts import MaskCounts
-from fgit_cli.core.masks import Granularity, count_changed, values
+from fgit_cli.core.masks import REVISION, Granularity, count_changed, values
 from fgit_cli.core.textdiff import Algorithm, Difference, Place, TooLong, changed_in
 from fgit_cli.errors import InputError
 from fgit_cli.messages import flag
@@ -313,6 +313,7 @@ def added(masked: Masked, masker: Masker) -> dict[str, Any]:
             "template": {"name": template.name, "sha256": template.sha256},
         },
         "mask": {
+            "revision": REVISION,
             "algorithm": made.algorithm,
             "granularity": settings.granularity,
             "gaps": settings.gaps,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from fgit_cli.core.masks import REVISION
 from fgit_cli.errors import InputError, UsageError
 from fgit_cli.training.data import PairStore
 from fgit_cli.training.layout import row_sizes
@@ -109,6 +110,19 @@ PAPERS = {
     "fgit": ("FGit", FGIT_MASKS), "fixed": ("FGit", FGIT_MASKS),
     "target-dpo": ("Target-DPO", TARGET_MASKS), "target-rpo": ("Target-DPO", TARGET_MASKS),
 }  # fmt: skip
+
+
+def age_notes(masks: list[dict[str, Any]]) -> list[str]:
+    """A line where masks were made by an fgit that would make others today, or by a newer one."""
+    revisions = {mask["revision"] if isinstance(mask.get("revision"), int) else 1 for mask in masks}
+    if any(revision < REVISION for revision in revisions):
+        return [
+            "the pairs were masked by an older fgit, which marked other tokens; mask them again: fgit mask on the "
+            "records that fgit select wrote"
+        ]
+    if any(revision > REVISION for revision in revisions):
+        return ["the pairs were masked by a newer fgit, which marks other tokens than this one; use that for all"]
+    return []
 
 
 def mask_notes(masks: list[dict[str, Any]], objective: Objective) -> list[str]:

@@ -11,6 +11,7 @@ from test_tokenizers import kept, plain
 
 from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.fields import Instruction
+from fgit_cli.core.masks import REVISION
 from fgit_cli.engines.tokenizing import templates
 from fgit_cli.stages.mask import Job, Masked, Masker, Settings
 from fgit_cli.stages.running import Rejected
@@ -215,8 +216,8 @@ def test_diff_then_mask_is_mask(fgit, folder):
     assert one == two
     assert one["other"] == [1, None]
     assert once.code == twice.code == 0
-    assert one["mask"] == {"algorithm": "difflib", "granularity": "hybrid", "gaps": "anchor", "context": 0,
-                           "ignore": ["space"], "max_length": 1024}  # fmt: skip
+    assert one["mask"] == {"revision": REVISION, "algorithm": "difflib", "granularity": "hybrid", "gaps": "anchor",
+                           "context": 0, "ignore": ["space"], "max_length": 1024}  # fmt: skip
 
 
 def test_the_difference_brought_is_taken_as_it_is(fgit, folder):

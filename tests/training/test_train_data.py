@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fgit_cli.core.masks import REVISION
 from fgit_cli.errors import InputError
 from fgit_cli.training import checks, order
 from fgit_cli.training.data import PairStore, pair_of, write_store
@@ -113,6 +114,14 @@ def test_masks_unlike_the_papers_are_told():
     assert checks.mask_notes([default], Objective("fgit")) == []
     assert "--algorithm difflib" in checks.mask_notes([ROW["mask"]], Objective("target-rpo"))[0]
     assert checks.mask_notes([ROW["mask"]], Objective("dpo")) == []
+
+
+def test_masks_of_another_age_are_to_be_made_again():
+    assert checks.age_notes([]) == []  # somebody else's pairs
+    assert checks.age_notes([{"revision": REVISION}]) == []
+    assert "mask them again" in checks.age_notes([{"algorithm": "difflib"}, {"revision": REVISION}])[0]
+    assert "newer fgit" in checks.age_notes([{"revision": REVISION + 1}])[0]
+    assert "mask them again" in checks.age_notes([{"revision": "x"}])[0]
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 5), st.integers(1, 3))

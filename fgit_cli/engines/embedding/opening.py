@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fgit_cli import hub
 from fgit_cli.core.similarity import DECIMALS
 from fgit_cli.engines.embedding import Embedder
 from fgit_cli.errors import MissingExtra, UsageError
@@ -63,7 +64,7 @@ def local_folder(name: str) -> Path:
         return Path(snapshot_download(name, ignore_patterns=NO_WEIGHTS_WE_READ))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"--by {name}: neither a folder nor a model of the hub or its cache ({_first_line(error)}); {WAYS_OUT}"
+            f"--by {name}: neither a folder nor in the hub's cache; {WAYS_OUT} ({hub.reason(error)})"
         ) from None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Fast
 
+from fgit_cli import hub
 from fgit_cli.errors import MissingExtra, UsageError
 
 FILES = [
@@ -67,11 +68,7 @@ def _folder(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:  # network, permission, spelling: the hub's classes differ by version
-        reason = " ".join(str(error).split())
-        raise UsageError(
-            f"--tokenizer {name}: no such folder, and the hub and its cache have none ({type(error).__name__}: "
-            f"{reason[:200]}); give a folder, or fetch it with: hf download {name}"
-        ) from None
+        raise hub.nowhere("--tokenizer", name, hub.reason(error)) from None
 
 
 def _built_by_transformers(name: str, folder: Path) -> Fast:
