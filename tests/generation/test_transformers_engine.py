@@ -98,7 +98,7 @@ def test_memory_is_bounded_by_the_window(engine):
     assert len(read) <= 100 + 8 * 3
 
 
-def test_a_model_in_this_process_that_is_sure_of_its_answers_is_not_taken_for_a_deaf_server(engine, tmp_path):
+def test_a_sure_model_in_this_process_is_not_taken_for_a_server_that_ignores_sampling(engine, tmp_path):
     from fgit_cli.engines.generation.store import Store
     from fgit_cli.engines.generation.teacher import Teacher
 

@@ -81,6 +81,6 @@ def test_a_teacher_behind_transformers_serve(fgit, url, models):
     assert made
     assert {v["text"] for v in made} <= wanted
     assert made[0]["origin"]["fields_left_out"] == ["repetition_penalty"]
-    deaf = fgit("mutate", "--model", models / "greedy", *words, stdin=rows)
-    assert deaf.code == 4
-    assert "sampling is off" in deaf.err
+    unvaried = fgit("mutate", "--model", models / "greedy", *words, stdin=rows)
+    assert unvaried.code == 4
+    assert "sampling is off" in unvaried.err

@@ -123,6 +123,7 @@ def test_greedy_asks_for_one_variant(fgit):
         (("--dry-run", "--method", "student", "--model", "m"), "--dry-run has no use with --method student"),
         (("--dry-run", "--emit-batch", "b"), "--dry-run and --emit-batch do not go together"),
         (("--dry-run", "--from-batch", "b"), "--dry-run and --from-batch do not go together"),
+        (("--emit-batch", "b.json"), "--emit-batch b.json: a batch is JSON lines; give a name that ends with .jsonl"),
         (("--emit-batch", "b", "-o", "o"), "--output has no use with --emit-batch"),
     ],
 )
@@ -163,8 +164,8 @@ def test_the_default_server_that_is_not_there_is_named(fgit):
 
 def test_a_repaired_teacher_is_asked_again(fgit, served):
     """The answers that showed that sampling is off are not kept."""
-    deaf = served(equal=True)
-    words = ["mutate", "--base-url", deaf.url, "--work-dir", "kept", "--variants", "3"]
+    unvaried = served(equal=True)
+    words = ["mutate", "--base-url", unvaried.url, "--work-dir", "kept", "--variants", "3"]
     stopped = fgit(*words, stdin=lines(records(6)))
     assert stopped.code == 4
     assert "These answers are forgotten; the same command asks again" in stopped.err

@@ -11,11 +11,18 @@ from fgit_cli import __version__, jsonl
 from fgit_cli.engines.generation import Answer, Finished, Request, RequestFailed, Sampling
 from fgit_cli.engines.generation.openai_format import Unreadable, body, completions, message
 from fgit_cli.engines.generation.store import Store, answer_key, request_key
-from fgit_cli.errors import InputError
+from fgit_cli.errors import InputError, UsageError
+
+NO_LINES = (".json", ".parquet", ".arrow")  # endings of names to which jsonl.Writer writes something else than lines
 
 
 def emit(path: str, model: str, requests: Iterable[Request], sampling: Sampling) -> tuple[int, int]:
-    """Write the requests; return how many, and how many were left out because an equal one is there already."""
+    """Write the requests; return how many, and how many were left out because an equal one is there already.
+
+    Raises UsageError for a name by which an array or a table would be written, which no batch service takes.
+    """
+    if path.endswith(NO_LINES):
+        raise UsageError(f"--emit-batch {path}: a batch is JSON lines; give a name that ends with .jsonl")
     writer = jsonl.Writer(path)
     seen: set[bytes] = set()
     equal = 0
