@@ -23,7 +23,7 @@ from fgit_cli.options import cores
 from fgit_cli.training.machines import Plan
 from fgit_cli.training.options import Options
 
-WORKER = "fgit_cli.training.rank"
+WORKER = "fgit_cli.stages.rank"  # which joins training and benchmarks
 FAILURES = {kind.exit_code: kind for kind in (AnswerIsNo, UsageError, InputError, EngineError)}
 PR_SET_PDEATHSIG = 1
 RECORDS = "FGIT_RECORDS"  # tells rank 0 where records go: to the file, or to the terminal where its live view is
@@ -43,7 +43,8 @@ def write_job(options: Options, plan: Plan, job: Path) -> None:
     """What the ranks read: the options as they are set, and the plan, which each must find fulfilled."""
     (job / "failure.json").unlink(missing_ok=True)
     (job / "plan.json").write_text(json.dumps(dataclasses.asdict(plan)), encoding="utf-8")
-    values = {**dataclasses.asdict(options), "given": sorted(options.given)}
+    values = dataclasses.asdict(options)
+    values |= {name: sorted(value) for name, value in values.items() if isinstance(value, frozenset)}
     (job / "options.json").write_text(json.dumps(values), encoding="utf-8")
     if plan.deepspeed:
         (job / "deepspeed.json").write_text(json.dumps(plan.deepspeed, indent=2), encoding="utf-8")
@@ -52,7 +53,8 @@ def write_job(options: Options, plan: Plan, job: Path) -> None:
 def read_options(job: Path) -> Options:
     """The options of a job folder, as `write_job` left them."""
     values = json.loads((job / "options.json").read_text(encoding="utf-8"))
-    return Options(**{**values, "given": frozenset(values["given"])})
+    sets = [field.name for field in dataclasses.fields(Options) if isinstance(field.default, frozenset)]
+    return Options(**values | {name: frozenset(values[name]) for name in sets})
 
 
 def accelerate_line(options: Options, plan: Plan, job: Path) -> list[str]:

@@ -51,7 +51,7 @@ def test_all_gpus_of_all_machines_are_used(eight_gpus, tmp_path):
     assert (value(line, "--machine_rank"), value(line, "--main_process_ip")) == ("1", "10.0.0.1")
     assert value(line, "--deepspeed_multinode_launcher") == "standard"
     assert value(line, "--mixed_precision") == "bf16"
-    assert line[-3:] == ["--module", "fgit_cli.training.rank", str(tmp_path)]
+    assert line[-3:] == ["--module", "fgit_cli.stages.rank", str(tmp_path)]
 
 
 def test_accelerate_understands_the_line(eight_gpus, tmp_path):
@@ -60,7 +60,7 @@ def test_accelerate_understands_the_line(eight_gpus, tmp_path):
     for more in ({}, {"num_machines": 2, "main_process_ip": "10.0.0.1"}):
         arguments = launch_command_parser().parse_args(line_of(tmp_path, **more)[3:])
         assert arguments.use_deepspeed
-        assert arguments.training_script == "fgit_cli.training.rank"
+        assert arguments.training_script == "fgit_cli.stages.rank"
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,8 @@ def test_a_rank_0_that_never_comes_is_named(ranks):
 
 
 def test_options_travel_to_the_ranks_unchanged(tmp_path):
-    options = Options(
-        files=["a"], learning_rate=0.1, lora_target_modules=["q_proj"], given=frozenset({"learning_rate"})
-    )
+    named = frozenset({"learning_rate"})
+    options = Options(files=["a"], learning_rate=0.1, lora_target_modules=["q_proj"], given=named, typed=named)
     launch.write_job(options, Plan(2, 2, "cpu", None), tmp_path)
     assert launch.read_options(tmp_path) == options
 
