@@ -41,6 +41,7 @@ def run(options: Options) -> None:
     libraries.hush()
     _check_trackers(options)
     publish.check_options(options)
+    _check_evaluation(options)
     asked_for(options.token_budget)
     machines.forget_leftovers(runlog.say)
     stops = options.dry_run or options.fault_share
@@ -71,10 +72,11 @@ def _train(options: Options, plan: "Plan", job: Path) -> None:
 
     try:
         if plan.in_process:
+            from fgit_cli.stages.examine import examiner
             from fgit_cli.training.loop import train
 
             with rank.own_stdout() as records:
-                train(options, machines.start(options, plan), job, records)
+                train(options, machines.start(options, plan), job, records, examiner=examiner(options, job))
         else:
             launch.launch(options, plan, job)
     except KeyboardInterrupt:
@@ -90,8 +92,21 @@ def _check_trackers(options: Options) -> None:
             raise UsageError(f"--report-to {name}: not installed; run: {install.packages(name)}")
 
 
+def _check_evaluation(options: Options) -> None:
+    """Refuse, before anything is done, a benchmark that is none, and options that lack what they are about."""
+    if options.load_best and not (options.eval_bench or options.eval_file):
+        raise UsageError("--load-best: best by what? give --eval-bench NAME or --eval-file FILE")
+    if "eval_tasks" in options.given and not options.eval_bench:
+        raise UsageError("--eval-tasks is about --eval-bench NAME, which is not given")
+    if options.eval_bench:
+        from fgit_cli.stages.examine import open_bench
+
+        open_bench(options.eval_bench, options.eval_tasks)
+
+
 def _run_as_rank(options: Options) -> None:
     """Inside torchrun, accelerate or srun: no relaunch. The first rank of each machine prepares the data for all."""
+    from fgit_cli.stages.examine import examiner
     from fgit_cli.training import earlier_run, machines, publish, rank
     from fgit_cli.training.loop import train
 
@@ -110,7 +125,7 @@ def _run_as_rank(options: Options) -> None:
         if accelerator.is_main_process:
             publish.reserve(options)
         accelerator.wait_for_everyone()
-        train(options, accelerator, job, records)
+        train(options, accelerator, job, records, examiner=examiner(options, job))
         accelerator.wait_for_everyone()
         if accelerator.is_local_main_process:
             shutil.rmtree(job, ignore_errors=True)

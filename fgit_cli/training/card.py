@@ -16,6 +16,11 @@ from fgit_cli.training.options import Options
 PACKAGES = (
     "torch", "triton", "transformers", "accelerate", "deepspeed", "peft", "liger-kernel", "numpy", "safetensors",
 )  # fmt: skip
+SEEN = (
+    ("eval_nll", "NLL of held-out pairs"),
+    ("eval_told_apart", "share of held-out pairs told apart (H̄c > H̄a)"),
+    ("eval_pass_at_1", "pass@1 of the first tasks of `--eval-bench`"),
+)
 TEMPLATE = "model_card.md.jinja"
 SCHEDULE = ("learning_rate", "lr_scheduler_type", "warmup_ratio", "global_batch_size", "num_train_epochs", "seed")
 TOLD = (
@@ -79,7 +84,9 @@ def write_card(folder: Path, run: dict[str, Any]) -> None:
         files=", ".join("stdin" if file == "-" else Path(file).name for file in run["data"]["files"]),
         settings=[(flag(name), options[name]) for name in settings],
         last=[(label, f"{last[name]:.4g}") for name, label in TOLD if last.get(name) is not None],
-        held=[(when, *(_figure(at[name]) for name in ("eval_nll", "eval_told_apart"))) for when, at in held.items()],
+        held=list(held), best=result.get("best"),
+        seen=[(label, [_figure(at.get(name)) for at in held.values()]) for name, label in SEEN
+              if any(name in at for at in held.values())],
     )  # fmt: skip
     write_text_whole(folder / "README.md", f"{str(card).strip()}\n")
 

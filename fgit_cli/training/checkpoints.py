@@ -158,3 +158,4 @@ def remove_run(folder: Path) -> None:
     tidy(folder, keep=0)
     for file in [folder / "run.json", folder / "steps.jsonl", *folder.glob("reference-*")]:
         file.unlink(missing_ok=True)
+    shutil.rmtree(folder / "best", ignore_errors=True)

@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fgit_cli import messages
-from fgit_cli.training import checkpoints, order, runlog, schedule
+from fgit_cli.training import checkpoints, evaluations, order, runlog, schedule
 from fgit_cli.training.budget import Budget, budget_of
 from fgit_cli.training.card import run_record, write_card, write_run
 from fgit_cli.training.checks import model_name
 from fgit_cli.training.data import PairStore
-from fgit_cli.training.evaluate import evaluate
+from fgit_cli.training.evaluations import Evaluations, Examiner
 from fgit_cli.training.failures import NotANumber, check_room, explained, parameters
 from fgit_cli.training.losses import Loss
 from fgit_cli.training.losses import loss as objective_loss
@@ -40,15 +40,23 @@ from fgit_cli.training.sums import Sums
 from fgit_cli.training.support import without_dropout
 
 
-def train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_of: Loss = objective_loss) -> None:
+def train(
+    options: Options,
+    accelerator: Any,
+    job: Path,
+    stdout: BinaryIO,
+    loss_of: Loss = objective_loss,
+    examiner: Examiner | None = None,
+) -> None:
     """Train on the stores of the job folder and write `--output-dir`. One object per logged step goes to `stdout`.
 
     `loss_of` is for experiments: a variant of the objective's formula, over the tokens that the objective reads.
+    `examiner` looks at the model where held-out pairs are looked at.
     Raises EngineError for a loss that is no number, a full disk and a full memory; UsageError for a `--resume` that
     does not fit.
     """
     with explained(Path(options.output_dir)):
-        _train(options, accelerator, job, stdout, loss_of)
+        _train(options, accelerator, job, stdout, loss_of, examiner)
 
 
 @dataclass
@@ -93,7 +101,10 @@ class _Trained:
     put_dropout_back: Callable[[], None] | None
 
 
-def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_of: Loss) -> None:
+def _train(
+    options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss_of: Loss, examiner: Examiner | None
+) -> None:
+    evaluations.check_whole(options, accelerator)
     task = _task(options, accelerator, job)
     trained = _model_and_optimizer(task)
     done = checkpoints.load(accelerator, task.checkpoint) if task.checkpoint else 0
@@ -105,12 +116,14 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
     objective, layout = options.made_objective, trained.layout
     passes = Passes(trained.model, accelerator, objective, layout, loss_of, trained.budget, log.note)
     window = _Window(task, done)
-    held = _HeldOut(task, trained, log, window)
+    evaluation = Evaluations(
+        options, accelerator, task.held_out, task.checkpoint, trained.model, layout, trained.budget, log, examiner
+    )
     record: dict[str, Any] = {}
 
-    with contextlib.closing(log):
+    with contextlib.closing(log), contextlib.closing(evaluation):
         if not task.checkpoint:
-            held.look("before", done)
+            window.leave_out(evaluation.look("before", done))
         for number, chosen in order.walk(len(task.store), options.global_batch_size, options.seed, done, task.steps):
             norm = _step(task, trained, passes, window.sums, number, chosen)
             done = number + 1
@@ -118,12 +131,15 @@ def _train(options: Options, accelerator: Any, job: Path, stdout: BinaryIO, loss
                 record = window.record(done, trained.rate(number), norm)
                 log.write(record)
             if options.eval_steps and done % options.eval_steps == 0 and done < task.steps:
-                held.look(f"step {done}", done)
+                window.leave_out(evaluation.look(f"step {done}", done))
             if options.save_steps and done % options.save_steps == 0 and done < task.steps:
-                run = {**task.identity, "held_out": held.seen}
+                run = {**task.identity, "held_out": evaluation.seen}
                 checkpoints.save(accelerator, task.folder, done, run, options.save_total_limit)
-        held.look("after", done)
-        _save(task, trained, machine, {"steps": task.steps, "last_step": record, "held_out": held.seen}, log)
+        evaluation.look("after", done)
+        result = {"steps": task.steps, "last_step": record, "held_out": evaluation.seen}
+        result["best"] = evaluation.load_best(done)
+        _save(task, trained, machine, result, log)
+        evaluation.forget()
     if options.report_to:
         accelerator.end_training()
 
@@ -238,25 +254,6 @@ class _Window:
             "tokens_per_second": round(total["fed_tokens"] / seconds, 1),
             "peak_memory_gib": round(peak_memory(self.accelerator), 3),
         }
-
-
-class _HeldOut:
-    """What was seen of the held-out pairs, by when: `before`, `step 100`, `after`; nothing where there are none."""
-
-    def __init__(self, task: _Task, trained: _Trained, log: RunLog, window: _Window) -> None:
-        self.task, self.trained, self.log, self.window = task, trained, log, window
-        earlier = checkpoints.read(task.checkpoint) if task.checkpoint else {}
-        self.seen: dict[str, dict[str, Any]] = earlier.get("held_out", {})
-
-    def look(self, when: str, done: int) -> None:
-        """Evaluate the model on them as it is, and log it. Called by every rank."""
-        if not self.task.held_out:
-            return
-        began, tokens = time.perf_counter(), self.trained.budget.tokens
-        model, layout = self.trained.model, self.trained.layout
-        self.seen[when] = evaluate(model, self.task.held_out, tokens, layout, self.task.accelerator)
-        self.log.write({"step": done, **self.seen[when]})
-        self.window.leave_out(time.perf_counter() - began)
 
 
 def _save(task: _Task, trained: _Trained, machine: dict[str, Any], result: dict[str, Any], log: RunLog) -> None:

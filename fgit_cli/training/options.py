@@ -227,8 +227,26 @@ class Options(Common):
     eval_file: str | None = option(
         None, "Held-out pairs: NLL and share told apart, before, during and after.", metavar="FILE", recorded=False
     )
+    eval_bench: str | None = option(
+        None,
+        "pass@1 of greedy answers to this benchmark's first --eval-tasks tasks, judged in the sandbox, before, during "
+        "and after: a name that `fgit eval --bench` takes.",
+        metavar="NAME",
+        recorded=False,
+    )
+    eval_tasks: int = option(
+        40, "Tasks of --eval-bench that are asked.", minimum=1, source="our choice: a minute on a GPU", recorded=False
+    )
     eval_steps: int = option(
-        0, "Steps between two evaluations of --eval-file; 0: only before and after.", minimum=0, recorded=False
+        0,
+        "Steps between two evaluations of --eval-file and --eval-bench; 0: only before and after.",
+        minimum=0,
+        recorded=False,
+    )
+    load_best: bool = option(
+        False,
+        "Save the weights that were best in an evaluation after a step: highest pass@1 of --eval-bench, else lowest "
+        "NLL of --eval-file; of equals the first. Without it the last ones are saved.",
     )
     report_to: list[str] = option(
         [],

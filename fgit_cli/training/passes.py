@@ -40,7 +40,7 @@ class Passes:
         self.model, self.accelerator, self.objective = model, accelerator, objective
         self.layout, self.loss_of, self.budget = layout, loss_of, budget
         self.say, self.said = say, False
-        self.repeats = _whole_weights(accelerator)
+        self.repeats = whole_weights(accelerator)
         self.group = _own_group(accelerator) if self.repeats and accelerator.num_processes > 1 else None
         for _ in range(2):  # at its second pass torch's DDP once orders its buckets, all ranks together
             self._settle()
@@ -118,7 +118,7 @@ def halves(members: Sequence[Example], objective: Objective, layout: Layout) -> 
     return [ordered[0::2], ordered[1::2]]
 
 
-def _whole_weights(accelerator: Any) -> bool:
+def whole_weights(accelerator: Any) -> bool:
     """Whether each rank has all weights, so that its forward pass is its own affair."""
     if str(accelerator.distributed_type.value) == "DEEPSPEED":
         return bool(accelerator.state.deepspeed_plugin.zero_stage < 3)

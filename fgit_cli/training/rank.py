@@ -1,4 +1,4 @@
-"""A rank: `python -m fgit_cli.training.rank JOB`, started by launch.py or by `accelerate launch`.
+"""What a rank does; stages/rank.py is the program that launch.py and `accelerate launch` start.
 
 Reads the job folder, trains, and leaves what went wrong in `failure.json` there.
 """
@@ -7,16 +7,16 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fgit_cli.errors import INTERRUPTED, FgitError
 from fgit_cli.training.launch import RECORDS, die_with_parent, read_options
 
 
-def main(job: Path) -> int:
-    """The rank's exit status."""
+def main(job: Path, examiner: Callable[[Any, Path], Any]) -> int:
+    """The rank's exit status. `examiner` makes of options and job what asks the model in training (loop.Examiner)."""
     die_with_parent()
     options = read_options(job)
     try:
@@ -26,7 +26,7 @@ def main(job: Path) -> int:
         in_file = os.environ.get(RECORDS) == "file"
         records = open(job / "records", "ab", buffering=0) if in_file else sys.stderr.buffer
         plan = machines.Plan(**json.loads((job / "plan.json").read_text(encoding="utf-8")))
-        loop.train(options, machines.start(options, plan), job, records)
+        loop.train(options, machines.start(options, plan), job, records, examiner=examiner(options, job))
     except FgitError as error:
         partial = job / f"failure.{os.getpid()}"
         partial.write_text(json.dumps({"exit_code": error.exit_code, "message": str(error)}), encoding="utf-8")
@@ -49,7 +49,3 @@ def own_stdout() -> Iterator[BinaryIO]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

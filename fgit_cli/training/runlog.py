@@ -130,7 +130,7 @@ ROWS = (
     (("incorrect_preferred", "share H̄a > H̄c"), ("inactive", "inactive"), ("margin", "margin")),
     (("lr", "lr"), ("grad_norm", "gradient"), ("tokens_per_second", "tokens/s")),
     (("fed", "fed / SFT"), ("padding", "padding"), ("peak_memory_gib", "peak GiB")),
-    (("eval_nll", "held-out NLL"), ("eval_told_apart", "held-out told apart")),
+    (("eval_nll", "held-out NLL"), ("eval_told_apart", "held-out told apart"), ("eval_pass_at_1", "pass@1")),
 )
 
 

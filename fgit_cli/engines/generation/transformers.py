@@ -39,26 +39,42 @@ class TransformersEngine:
         try:
             origin: dict[str, Any] = {"revision": revision, "local_files_only": hub.cached_only(model, revision)}
             import torch
-            from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+            from transformers import AutoModelForCausalLM
             from transformers.utils import logging
         except ImportError:
             raise MissingExtra("a local model", "train") from None
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # it warns of fields that are said although greedy decoding does not use them
-        self.torch: Any = torch
-        self.model_name, self.batch_size = model, batch_size
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **origin)
         except (OSError, ValueError, KeyError) as error:
             what = " ".join(str(error).split())[:300]
             raise UsageError(f"--model {model}: cannot be loaded: {what}") from None
+        self._open(loaded.to(where).eval(), model, batch_size, template)
+
+    @classmethod
+    def around(cls, loaded: Any, name: str, batch_size: int, template: str | None = None) -> "TransformersEngine":
+        """An engine of a model that is there, in training perhaps: nothing of it is changed but its generation config.
+
+        `name` is the folder or hub name that its tokenizer is read from.
+        """
+        made = cls.__new__(cls)
+        made._open(loaded, name, batch_size, template)
+        return made
+
+    def _open(self, loaded: Any, model: str, batch_size: int, template: str | None) -> None:
+        import torch
+        from transformers import PreTrainedTokenizerFast
+
+        self.torch: Any = torch
+        self.model_name, self.batch_size, self.device = model, batch_size, loaded.device
         self.prompter = prompter.load(model, template)
         # transformers rebuilds some tokenizers so that other ids come out; this one is the files' own.
         self.tokenizer: Any = PreTrainedTokenizerFast(
             tokenizer_object=self.prompter.tokenizer.fast(), **self.prompter.tokenizer.named_tokens
         )
-        self.model: Any = loaded.to(self.device).eval()
+        self.model: Any = loaded
         self.revision = getattr(self.model.config, "_commit_hash", None)
         self.room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         self.versions = {"fgit": __version__, "transformers": version("transformers"), "torch": version("torch")}
@@ -145,9 +161,9 @@ class TransformersEngine:
         longest = max(len(ids) for _, _, ids in batch)
         rows = [[self.pad] * (longest - len(ids)) + ids for _, _, ids in batch]
         seen = [[0] * (longest - len(ids)) + [1] * len(ids) for _, _, ids in batch]
-        if sampling.seed is not None:
+        if sampling.seed is not None and sampling.temperature:
             torch.manual_seed(sampling.seed + batch[0][1])
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference mode: a model in training must not keep what is made there
             out = self.model.generate(
                 input_ids=torch.tensor(rows, device=self.device),
                 attention_mask=torch.tensor(seen, device=self.device),
@@ -173,6 +189,7 @@ class TransformersEngine:
             "max_new_tokens": min(sampling.max_tokens, room),
             "eos_token_id": sorted(self.ends) or None,
             "pad_token_id": self.pad,
+            "use_cache": True,
         }
         return drawn | ({"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer} if sampling.stop else {})
 
