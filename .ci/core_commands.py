@@ -41,6 +41,7 @@ TYPED = {
     "diff pair.jsonl": WORKS,
     "diff pair.json --output new.jsonl.xz": WORKS,
     "diff pair.parquet": NEEDS + "data",
+    "diff --ray local pair.jsonl --output folder": NEEDS + "ray",
     "diff pair.jsonl --output new.jsonl.zst": NEEDS + "data",
     f"mask --tokenizer {STUDENT} --template plain pair.jsonl": WORKS,
     "export --to jsonl-spans pair.jsonl": WORKS,

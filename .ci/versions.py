@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("train", "select", "mutate", "eval", "data", "report", "plots")
+EXTRAS = ("train", "select", "mutate", "eval", "data", "ray", "report", "plots")
 
 
 def normal(name: str) -> str:

@@ -161,15 +161,18 @@ class Ours:
         self.options = Options
 
     def run(self, source: str, target: str) -> None:
+        from contextlib import nullcontext
+
         from fgit_cli.stages.diff import read_pair
+        from fgit_cli.stages.filter import Filter, run_filter
         from fgit_cli.stages.mask import mask, read_job
-        from fgit_cli.stages.running import run_filter
 
         def prepare(record: Any) -> Any:
             return read_job(read_pair(record, {}, False), self.masker.settings, ())
 
         options = self.options(files=[source], output=target, quiet=True)
-        run_filter("mask", options, prepare, lambda i, t: mask(i, t, self.masker, 1, options.files))
+        ready = Filter(prepare, lambda i, t: mask(i, t, self.masker, 1, options.files))
+        run_filter("mask", options, lambda options: nullcontext(ready))
 
     def encode_share(self, source: str, target: str) -> float:
         """The share of a run's CPU time that passes inside the tokenizer's own encode."""

@@ -17,7 +17,18 @@ from fgit_cli.errors import EngineError, InputError, UsageError
 from fgit_cli.formats import packing, places, reading, writing
 from fgit_cli.formats.values import dumps, loads
 
-__all__ = ["Record", "Writer", "count", "dumps", "is_special", "loads", "open_input", "read", "write_text_whole"]
+__all__ = [
+    "Record",
+    "Writer",
+    "count",
+    "dumps",
+    "is_special",
+    "loads",
+    "open_input",
+    "read",
+    "write_one",
+    "write_text_whole",
+]
 
 LONGEST_LINE = 64 << 20  # bytes; a line that is longer, such as of a small .gz that unpacks to gigabytes, is refused
 
@@ -153,6 +164,17 @@ class Writer:
 
 
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
+def write_one(name: str | None, value: dict[str, Any], flag: str = "--output") -> None:
+    """Write one object that is no record of a data set, as one line, to stdout or to a file whatever its ending."""
+    if name is None or name in _STDOUT:
+        Writer(None).write(value)
+        return
+    try:
+        write_text_whole(Path(name), dumps(value).decode())
+    except OSError as error:
+        raise UsageError(f"{flag} {name}: {error.strerror}") from None
 
 
 def is_special(name: str | Path) -> bool:

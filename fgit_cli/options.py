@@ -18,6 +18,7 @@ from fgit_cli.errors import UsageError
 CONFIGS = Path(__file__).parent / "configs"
 Isolation = Literal["auto", "namespaces", "landlock+seccomp", "container", "none"]  # as the executor has them
 Profile = Literal["pure", "open"]
+CLUSTER = "On a cluster"  # the panel of the options of Ray
 EXECUTION = "Execution"  # the panel of the options by which code runs
 
 
@@ -185,9 +186,34 @@ class FilterOptions(Common):
     longest_line: int = option(
         64, "A longer line is no usable record; memory is bounded by it.", unit="MB", minimum=1, recorded=False
     )
+    shard: str | None = option(
+        None,
+        "Only the records of part I of N (1/N to N/N), by a hash of `id`: as many machines without a common scheduler.",
+        metavar="I/N",
+    )
+    ray: str | None = option(
+        None,
+        "Run over a cluster of Ray's: auto, the one that this machine is in; local, one of this machine alone; or its "
+        "address. A file of the input, or a block of a large one, is a task; --output and --rejects are folders.",
+        metavar="auto|local|ADDRESS",
+        panel=CLUSTER,
+        recorded=False,
+    )
     strict: bool = option(
         False,
         "Stop at the first record that meets a bug in fgit; without it that record is left out and the run goes on.",
+        recorded=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GpuWorkersOptions(Common):
+    """For filters whose workers may hold a model."""
+
+    ray_gpus: bool = option(
+        False,
+        "With --ray: each worker has a GPU of the cluster to itself, and as many work as there are GPUs.",
+        panel=CLUSTER,
         recorded=False,
     )
 
@@ -198,6 +224,12 @@ class FieldOptions(Common):
 
     instruction_field: str | None = option(None, "The field that holds the instruction.", metavar="NAME")
     response_field: str | None = option(None, "The field that holds the correct response.", metavar="NAME")
+    turns: Literal["last", "all"] = option(
+        "last",
+        "Of a conversation with several assistant turns the last one is the response; all: each of them, in a record "
+        "of its own (`id`#k), with the turns before it as its prompt. Pairs keep the last.",
+        source="our choice: last",
+    )
 
     @property
     def overrides(self) -> dict[str, str | None]:

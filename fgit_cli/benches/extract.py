@@ -10,6 +10,8 @@ statement and later redefinitions; it is here because published figures were mad
 import ast
 import builtins
 import re
+from collections import Counter
+from collections.abc import Mapping
 
 from fgit_cli.benches.bench import Task
 from fgit_cli.core import fences, thinking
@@ -36,6 +38,7 @@ class Extractor:
         self.changed: list[str] = []  # tasks of which it left something out
         self.markdown: list[str] = []  # tasks whose text is Markdown and no program, when nothing is extracted
         self.differ: list[str] = []  # tasks whose program would be another with the other extractor
+        self._found = {"changed": self.changed, "markdown": self.markdown, "differ": self.differ}
 
     def __call__(self, text: str, task: Task) -> str:
         """The program in `text`. Raises MissingExtra for `evalplus` without evalplus."""
@@ -54,6 +57,17 @@ class Extractor:
 
     def found(self) -> dict[str, list[str]]:
         return {"changed": self.changed, **({"differs_from_ast": self.differ} if self.how == "evalplus" else {})}
+
+    def numbers(self) -> dict[str, int]:
+        """What it did as numbers that can be added up over the parts of a run."""
+        return {f"{what} {task}": n for what, tasks in self._found.items() for task, n in Counter(tasks).items()}
+
+    def add_numbers(self, numbers: Mapping[str, int]) -> None:
+        """Add such sums."""
+        for key, n in numbers.items():
+            what, _, task = key.partition(" ")
+            if what in self._found:
+                self._found[what] += [task] * n
 
     def notes(self) -> list[str]:
         """What it did, in lines for people."""

@@ -17,6 +17,7 @@ Example: fgit decontaminate --against HumanEval.jsonl.gz --against mbpp.jsonl < 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,8 @@ from fgit_cli.core.problems import Problem
 from fgit_cli.errors import UsageError
 from fgit_cli.options import FieldOptions, FilterOptions, option
 from fgit_cli.stages.decontaminate import decontaminate, prepare, read_problems
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.filter import Filter, run_filter, spread
+from fgit_cli.stages.running import Tally
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +47,9 @@ class Options(FilterOptions, FieldOptions):
     )
 
 
-def run(options: Options) -> None:
-    if not options.against:
-        raise UsageError("--against FILE is missing: the benchmark files to compare with")
+@contextmanager
+def opened(options: Options) -> Iterator[Filter]:
+    """The filter, with the index of the benchmarks."""
     counts: Counter[str] = Counter()
 
     def counted() -> Iterator[Problem]:
@@ -62,4 +64,10 @@ def run(options: Options) -> None:
         tally.note(f"comparing with {sum(counts.values())} problems ({held})")
         yield from decontaminate(records, tally, index)
 
-    run_filter("decontaminate", options, lambda record: prepare(record, options.overrides), stage)
+    yield Filter(lambda record: prepare(record, options.overrides), stage, spread(options.turns))
+
+
+def run(options: Options) -> None:
+    if not options.against:
+        raise UsageError("--against FILE is missing: the benchmark files to compare with")
+    run_filter("decontaminate", options, opened)

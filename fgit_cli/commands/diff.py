@@ -10,7 +10,9 @@ fgit diff < pairs.jsonl | fgit mask --tokenizer Qwen/Qwen2.5-Coder-7B-Instruct
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 from fgit_cli.core import fields
@@ -18,9 +20,11 @@ from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.disregard import COMMENTS, SPACE
 from fgit_cli.core.textdiff import Algorithm, Difference, Side
 from fgit_cli.errors import UsageError
+from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions, PairFieldOptions, UnpairedOptions, option
 from fgit_cli.stages.diff import TextPair, diff, read_pair
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, spread
+from fgit_cli.stages.running import Tally
 
 View = Literal["auto", "json", "side-by-side", "unified"]
 NONE = "none"  # --ignore: nothing is left out
@@ -73,7 +77,7 @@ def looked_at(
     records: Iterable[dict[str, Any]],
     tally: Tally,
     made: Comparison,
-    *looks: Callable[[dict[str, Any], Difference], None],
+    *looks: "Look",
 ) -> Iterator[dict[str, Any]]:
     """The records, each shown to `looks` first: the page's data of the pair, and its difference."""
     from fgit_cli.views.pair_data import diff_data
@@ -89,7 +93,7 @@ def looked_at(
             yield record
 
 
-def printer(view: View) -> Callable[[dict[str, Any], Difference], None]:
+def printer(view: View) -> "Look":
     """What prints one pair on the terminal."""
     from fgit_cli.views import terminal
 
@@ -101,28 +105,42 @@ def printer(view: View) -> Callable[[dict[str, Any], Difference], None]:
     )
 
 
+Look = Callable[[dict[str, Any], Difference], None]
+
+
+@contextmanager
+def opened(options: Options, looks: Sequence[Look] = (), written: bool = True) -> Iterator[Filter]:
+    """The filter; `looks` see each pair, and without `written` no record comes out."""
+    made = options.made
+
+    def stage(pairs: Iterable[TextPair], tally: Tally) -> Iterator[dict[str, Any]]:
+        records = diff(pairs, tally, made)
+        for record in looked_at(records, tally, made, *looks) if looks else records:
+            if written:
+                yield record
+            else:
+                tally.written += 1
+
+    def prepare(record: Record) -> TextPair:
+        return read_pair(record, options.overrides, options.keep_unpaired)
+
+    yield Filter(prepare, stage, spread(options.turns))
+
+
 def run(options: Options) -> None:
     from fgit_cli.views.pair_page import PairPage
 
-    made = options.made
+    refuse_with_ray(options, "html")
     for_people = options.view not in ("auto", "json") or (
         options.view == "auto" and options.output is None and sys.stdout.isatty()
     )
     if for_people and options.output:
         raise UsageError(f"--view {options.view} writes no records; leave --output out, or use --html beside it")
-    page = PairPage(options.html, "diff", f"{made.algorithm}, compared by fgit diff") if options.html else None
-
-    def whole(pairs: Iterable[TextPair], tally: Tally) -> Iterator[dict[str, Any]]:
-        looks = [printer(options.view)] if for_people else []
-        if page:
-            looks.append(lambda data, _: page.add(data))
-        records = diff(pairs, tally, made)
-        for record in looked_at(records, tally, made, *looks) if looks else records:
-            if for_people:
-                tally.written += 1
-            else:
-                yield record
-
-    run_filter("diff", options, lambda record: read_pair(record, options.overrides, options.keep_unpaired), whole)
+    compared_by = f"{options.made.algorithm}, compared by fgit diff"
+    page = PairPage(options.html, "diff", compared_by) if options.html else None
+    looks: list[Look] = [printer(options.view)] if for_people else []
+    if page:
+        looks.append(lambda data, _: page.add(data))
+    run_filter("diff", options, partial(opened, looks=looks, written=not for_people) if looks else opened)
     if page:
         page.write()

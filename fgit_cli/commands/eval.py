@@ -14,7 +14,7 @@ Holds at most a hundred samples a worker in memory, however many there are (--ev
 import dataclasses
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fgit_cli import __version__
 from fgit_cli.benches import bench as benches
+from fgit_cli.benches.bench import Checked
+from fgit_cli.benches.extract import Extractor
 from fgit_cli.engines.generation.opening import PANEL
 from fgit_cli.errors import AnswerIsNo, UsageError
 from fgit_cli.jsonl import Writer
@@ -30,8 +32,9 @@ from fgit_cli.messages import flag, note
 from fgit_cli.options import SandboxOptions, option, specs
 from fgit_cli.stages import discriminate
 from fgit_cli.stages.ask import AskOptions, kept, write
-from fgit_cli.stages.judge import Sample, Samples, Scores, judge
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter
+from fgit_cli.stages.judge import Sample, Samples, Scores, judge, task_of
+from fgit_cli.stages.running import Tally
 
 if TYPE_CHECKING:
     from fgit_cli.executor import Executor
@@ -95,14 +98,14 @@ def run(options: Options) -> None:
     if options.bench == discriminate.NAME:
         compare_sides(options)
         return
+    refuse_with_ray(options, "model", "evalplus_json", "generate_only", "base_url", "serve")
     options = settle(options)
-    bench = benches.load(options.bench, options.data, settings(options))
-    if options.tasks is not None:
-        benches.keep_only(bench, options.tasks)
+    bench = asked_for(options)
     if options.evalplus_json and not hasattr(bench, "family"):
         raise UsageError(f"--evalplus-json: EvalPlus has no benchmark {bench.name}")
     if options.model is None:
-        evaluate(options, bench, "none" if options.extract == "auto" else options.extract)
+        how = "none" if options.extract == "auto" else options.extract
+        evaluate(dataclasses.replace(options, extract=how), bench)
         return
     if options.generate_only:
         if unused := [
@@ -112,7 +115,7 @@ def run(options: Options) -> None:
         write(options, bench)
         return
     with kept(options, bench) as samples:
-        evaluate(dataclasses.replace(options, files=[samples]), bench, "none")
+        evaluate(dataclasses.replace(options, files=[samples], extract="none"), bench)
 
 
 def compare_sides(options: Options) -> None:
@@ -199,36 +202,66 @@ def settings(options: Options) -> dict[str, Any]:
     return given
 
 
-def evaluate(options: Options, bench: benches.Bench, extract: str) -> None:
-    """Judge the samples of `options.files`. Raises AnswerIsNo when a sample got no verdict, or none was judged."""
-    from fgit_cli.benches.evalplus_json import EvalResults
-
-    samples, scores = Samples(bench, extract), Scores(bench)
-    results = EvalResults(bench) if options.evalplus_json else None
-    with opened(options, bench) as executor:
-        bench.prepare(executor, partial(note, "eval", options))
-        made = {"fgit": __version__, "data": bench.md5, "extract": extract, **bench.describe(), **executor.describe()}
-
-        def stage(items: Iterable[Sample], tally: Tally) -> Iterator[dict[str, Any]]:
-            for record, checked in judge(items, tally, bench, executor, scores):
-                if results:
-                    results.add(record, checked)
-                yield {**record, "isolation": executor.level, "made": made}
-
-        tally = run_filter("eval", options, samples, stage)
-    if results:
-        results.write(Path(str(options.evalplus_json)))
-    for line in [*samples.extractor.notes(), *bench.notes(), *scores.summary()]:
-        tally.note(line)
-    if scores.infra:
-        raise AnswerIsNo(f"{sum(scores.infra.values())} samples have no verdict; run them again")
-    if (tally.read or tally.bad_lines) and not scores.samples:
-        why = ", ".join(f"{n} {reason}" for reason, n in tally.rejects.most_common()) or "no usable line"
-        raise AnswerIsNo(f"no sample was judged, so there is no score: {why}; --bench is {bench.name}")
+def asked_for(options: Options) -> benches.Bench:
+    """The benchmark of the options, with the tasks that are asked for."""
+    bench = benches.load(options.bench, options.data, settings(options))
+    if options.tasks is not None:
+        benches.keep_only(bench, options.tasks)
+    return bench
 
 
 @contextmanager
-def opened(options: Options, bench: benches.Bench) -> "Iterator[Executor]":
+def opened(
+    options: Options, bench: benches.Bench | None = None, add: Callable[[dict[str, Any], Checked], None] | None = None
+) -> Iterator[Filter]:
+    """The filter that judges samples, with its sandbox; `add` sees each verdict."""
+    bench = bench or asked_for(options)
+    samples = Samples(bench, options.extract)
+    with sandbox(options, bench) as executor:
+        bench.prepare(executor, partial(note, "eval", options))
+        how = {"data": bench.md5, "extract": options.extract, **bench.describe(), **executor.describe()}
+        made = {"fgit": __version__, **how}
+
+        def stage(items: Iterable[Sample], tally: Tally) -> Iterator[dict[str, Any]]:
+            samples.begin(tally.before)
+            scores = Scores(bench)
+            for record, checked in judge(items, tally, bench, executor, scores):
+                if add:
+                    add(record, checked)
+                yield {**record, "isolation": executor.level, "made": made}
+            tally.totals.update(scores.numbers() | samples.extractor.numbers())
+
+        yield Filter(samples, stage)
+
+
+def evaluate(options: Options, bench: benches.Bench) -> None:
+    """Judge the samples of `options.files`. Raises AnswerIsNo when a sample got no verdict, or none was judged."""
+    from fgit_cli.benches.evalplus_json import EvalResults
+
+    results = EvalResults(bench) if options.evalplus_json else None
+    ready = opened if options.ray else partial(opened, bench=bench, add=results.add if results else None)
+
+    def tell(tally: Tally) -> None:
+        if results:
+            results.write(Path(str(options.evalplus_json)))
+
+    def score(tally: Tally) -> None:
+        scores, extractor = Scores(bench), Extractor(options.extract)
+        scores.add_numbers(tally.totals)
+        extractor.add_numbers(tally.totals)
+        for line in [*extractor.notes(), *bench.notes(), *scores.summary()]:
+            tally.note(line)
+        if scores.infra:
+            raise AnswerIsNo(f"{sum(scores.infra.values())} samples have no verdict; run them again")
+        if (tally.read or tally.bad_lines) and not scores.samples:
+            why = ", ".join(f"{n} {reason}" for reason, n in tally.rejects.most_common()) or "no usable line"
+            raise AnswerIsNo(f"no sample was judged, so there is no score: {why}; --bench is {bench.name}")
+
+    run_filter("eval", options, ready, tell, score, task_of)
+
+
+@contextmanager
+def sandbox(options: Options, bench: benches.Bench) -> "Iterator[Executor]":
     """The sandbox that the benchmark needs, running; its level is said."""
     from fgit_cli.executor import Executor
 

@@ -11,6 +11,7 @@ Example: fgit export --to trl pairs.jsonl > weighted.jsonl
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from fgit_cli.commands.diff import CompareOptions
@@ -20,10 +21,12 @@ from fgit_cli.messages import flag
 from fgit_cli.options import option
 from fgit_cli.stages import export
 from fgit_cli.stages.diff import TextPair, read_pair
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.filter import Filter, run_filter, spread
+from fgit_cli.stages.running import Tally
 
 OF_TEXTS = (
     "algorithm", "context", "ignore", "gaps", "keep_unpaired", "instruction_field", "response_field", "incorrect_field",
+    "turns",
 )  # fmt: skip
 
 
@@ -42,20 +45,26 @@ class Options(CompareOptions):
     )  # fmt: skip
 
 
-def run(options: Options) -> None:
-    if options.to is None:
-        raise UsageError("say for whom: --to trl or --to jsonl-spans")
+@contextmanager
+def opened(options: Options) -> Iterator[Filter]:
+    """The filter of masked pairs, or of pairs of texts."""
     made, weight = options.made, options.fixed_weight
     if options.to == "trl":
-        if useless := [flag(name, Options) for name in OF_TEXTS if name in options.given]:
-            raise UsageError(f"{useless[0]} has no use with --to trl: `fgit mask` has compared the pair")
-        run_filter("export", options, export.read_masked, lambda items, tally: export.trl(items, tally, weight))
+        yield Filter(export.read_masked, lambda items, tally: export.trl(items, tally, weight))
         return
 
     def prepare(record: Record) -> TextPair:
         return read_pair(record, options.overrides, options.keep_unpaired)
 
-    def whole(items: Iterable[TextPair], tally: Tally) -> Iterator[dict[str, Any]]:
+    def stage(items: Iterable[TextPair], tally: Tally) -> Iterator[dict[str, Any]]:
         return export.spans(items, tally, made, weight, options.gaps == "anchor")
 
-    run_filter("export", options, prepare, whole)
+    yield Filter(prepare, stage, spread(options.turns))
+
+
+def run(options: Options) -> None:
+    if options.to is None:
+        raise UsageError("say for whom: --to trl or --to jsonl-spans")
+    if options.to == "trl" and (useless := [flag(name, Options) for name in OF_TEXTS if name in options.given]):
+        raise UsageError(f"{useless[0]} has no use with --to trl: `fgit mask` has compared the pair")
+    run_filter("export", options, opened)

@@ -12,7 +12,9 @@ fgit mask --tokenizer Qwen/Qwen2.5-Coder-7B-Instruct < selected.jsonl > pairs.js
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from fgit_cli import prompts
@@ -23,8 +25,20 @@ from fgit_cli.errors import AnswerIsNo, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.diff import read_pair
-from fgit_cli.stages.mask import Gaps, Masked, Masker, RecordJob, Settings, Thinking, TooLongHow, mask, read_job
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, spread
+from fgit_cli.stages.mask import (
+    Gaps,
+    Masked,
+    Masker,
+    RecordJob,
+    Settings,
+    Thinking,
+    TooLongHow,
+    how_much_is_marked,
+    mask,
+    read_job,
+)
+from fgit_cli.stages.running import Tally
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,15 +88,14 @@ class Options(CompareOptions):
     workers: int | None = workers_option("Processes")
 
 
-def run(options: Options) -> None:
-    from fgit_cli.views.pair_page import PairPage
+Look = Callable[[dict[str, Any]], None]
 
+
+@contextmanager
+def opened(options: Options, looks: Sequence[Look] = ()) -> Iterator[Filter]:
+    """The filter, with the student's tokenizer; `looks` see each pair. --explain lets no record out."""
     if not options.tokenizer:
         raise UsageError("give the student's tokenizer: --tokenizer NAME (a folder or a name on the hub)")
-    if options.explain and options.output:
-        raise UsageError("--explain writes no records; leave --output out, or use --html beside it")
-    page = PairPage(options.html, "mask", f"tokenizer {options.tokenizer}") if options.html else None
-    workers = 1 if options.explain else options.workers or cores()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread a worker; the workers are the parallelism
     from fgit_cli.engines.tokenizing import likeness, templates, tokenizers
 
@@ -97,9 +110,7 @@ def run(options: Options) -> None:
         options.thinking, options.keep_unpaired,
     )  # fmt: skip
     masker = Masker(tokenizer, template, settings)
-    looks: list[Callable[[dict[str, Any]], None]] = [page.add] if page else []
-    if options.explain:
-        looks.append(_printer())
+    workers = 1 if options.explain else options.workers or cores()
 
     def look(record: dict[str, Any], masked: Masked) -> None:
         from fgit_cli.views.pair_data import mask_data
@@ -109,8 +120,8 @@ def run(options: Options) -> None:
         for show in looks:
             show(data)
 
-    def whole(items: Iterable[RecordJob], tally: Tally) -> Iterator[dict[str, Any]]:
-        records = mask(items, tally, masker, workers, options.files, look if looks else None)
+    def stage(items: Iterable[RecordJob], tally: Tally) -> Iterator[dict[str, Any]]:
+        records = mask(items, tally, masker, workers, tally.options.files, look if looks else None)
         if not options.explain:
             yield from records
         for _ in itertools.islice(records, options.explain):
@@ -119,19 +130,35 @@ def run(options: Options) -> None:
     def prepare(record: Record) -> RecordJob:
         return read_job(read_pair(record, options.overrides, options.keep_unpaired), settings, options.given)
 
-    tally = run_filter("mask", options, prepare, whole)
+    yield Filter(prepare, stage, spread(options.turns))
+
+
+def run(options: Options) -> None:
+    from fgit_cli.views.pair_page import PairPage
+
+    refuse_with_ray(options, "explain", "html")
+    if options.explain and options.output:
+        raise UsageError("--explain writes no records; leave --output out, or use --html beside it")
+    page = PairPage(options.html, "mask", f"tokenizer {options.tokenizer}") if options.html else None
+    looks: list[Look] = [page.add] if page else []
+    if options.explain:
+        looks.append(_printer())
+
+    def refuse(tally: Tally) -> None:
+        from fgit_cli.engines.tokenizing.prompter import CONTROL
+
+        if tally.rejects and set(tally.rejects) <= {UNALIGNED, CONTROL} and not tally.written:
+            raise AnswerIsNo(
+                f"the tokenizer {options.tokenizer} spells no record: {tally.rejects.most_common(1)[0][0]}; one that "
+                "drops or changes characters cannot spell code; give the student's own"
+            )
+
+    run_filter("mask", options, partial(opened, looks=looks) if looks else opened, how_much_is_marked, refuse)
     if page:
         page.write()
-    from fgit_cli.engines.tokenizing.prompter import CONTROL
-
-    if tally.rejects and set(tally.rejects) <= {UNALIGNED, CONTROL} and not tally.written:
-        raise AnswerIsNo(
-            f"the tokenizer {tokenizer.name} spells no record: {tally.rejects.most_common(1)[0][0]}; one that drops or "
-            "changes characters cannot spell code; give the student's own"
-        )
 
 
-def _printer() -> Callable[[dict[str, Any]], None]:
+def _printer() -> Look:
     """What prints the tokens of one pair on the terminal."""
     from fgit_cli.views import terminal
 

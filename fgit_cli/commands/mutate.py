@@ -18,13 +18,14 @@ fgit mutate --base-url http://localhost:8000/v1 evol.jsonl.gz > variants.jsonl
 import dataclasses
 import importlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 from fgit_cli import jsonl, prompts
 from fgit_cli.core.mutants import INVALID
 from fgit_cli.engines.generation.opening import PANEL, sampling
-from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
+from fgit_cli.engines.generation.teacher import TeacherOptions, Teachers, open_teachers
 from fgit_cli.errors import UsageError
 from fgit_cli.messages import flag
 from fgit_cli.options import (
@@ -33,12 +34,13 @@ from fgit_cli.options import (
     FaultOptions,
     FieldOptions,
     FilterOptions,
+    GpuWorkersOptions,
     UnpairedOptions,
     option,
     specs,
 )
-from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
+from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, some_variant, spread
 from fgit_cli.stages.mutate import (
     Asking,
     Keeping,
@@ -48,7 +50,6 @@ from fgit_cli.stages.mutate import (
     by_student,
     by_teacher,
     mutate,
-    of_shard,
     read_original,
     with_code,
 )
@@ -56,7 +57,9 @@ from fgit_cli.stages.running import Source, Tally, prepared
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options(FilterOptions, UnpairedOptions, FaultOptions, FieldOptions, TeacherOptions, ExecutionOptions):
+class Options(
+    FilterOptions, UnpairedOptions, FaultOptions, FieldOptions, TeacherOptions, GpuWorkersOptions, ExecutionOptions
+):
     """The options of `fgit mutate`."""
 
     method: Literal["llm", "student", "universalmutator", "cosmic-ray"] = option(
@@ -85,7 +88,6 @@ class Options(FilterOptions, UnpairedOptions, FaultOptions, FieldOptions, Teache
         None, "Another prompt: Jinja2 with instruction, response, language, fenced, scope.", metavar="FILE"
     )
     limit: int | None = option(None, "Stop after this many records.", minimum=1, recorded=False)
-    shard: str | None = option(None, "Only the records of part I of N (1/N to N/N), by a hash of `id`.", metavar="I/N")
     preview: int | None = option(
         None, "Ask for the first N records, show prompts and what is made of the answers, and stop.", metavar="N",
         minimum=1, recorded=False,
@@ -108,13 +110,68 @@ REHEARSALS = ("preview", "dry_run", "emit_batch")  # ways to end before the teac
 
 def run(options: Options) -> None:
     _refuse_unused(options)
-    if options.method == "llm":
-        _run_teacher(options)
-    elif options.method == "student":
-        _run_student(options)
+    if options.method == "llm" and (options.dry_run or options.emit_batch):
+        _without_teacher(options)
+    elif options.method == "llm" and options.preview:
+        _preview(options)
     else:
-        backend = importlib.import_module(f"fgit_cli.engines.rules.{options.method.replace('-', '_')}")
-        _filter(options, by_rules(backend, options.method, options.variants, options.seed))
+        run_filter("mutate", options, opened, refuse=some_variant)
+
+
+@contextmanager
+def opened(options: Options) -> Iterator[Filter]:
+    """The filter, with whatever makes the faults: a teacher, the student and a sandbox, or rules."""
+    by_a_model = options.method in ("llm", "student")
+    keeping = Keeping(options.faults_only, options.keep_unpaired, frozenset() if by_a_model else INVALID)
+    ways = {"llm": _asking_teachers, "student": _asking_students}.get(options.method, _by_rules)
+    with ways(options) as way_of:
+
+        def stage(originals: Iterable[Original], tally: Tally) -> Iterator[dict[str, Any]]:
+            with way_of(tally.options) as way:
+                yield from mutate(itertools.islice(originals, options.limit), tally, way, keeping)
+
+        yield Filter(lambda record: read_original(record, options.overrides), stage, spread(options.turns))
+
+
+# What gives the way of one run, by the run's own options.
+Ways = Callable[[Any], AbstractContextManager[Way]]
+
+
+@contextmanager
+def _asking_teachers(options: Options) -> Iterator[Ways]:
+    asking = _asking(options)
+    with _teachers(options) as teachers:
+
+        @contextmanager
+        def way(run: Options) -> Iterator[Way]:
+            with teachers(run) as teacher:
+                yield by_teacher(teacher, asking)
+
+        yield way
+
+
+@contextmanager
+def _asking_students(options: Options) -> Iterator[Ways]:
+    if "model" not in options.given:
+        raise UsageError("--method student needs --model: the model that is to be tuned")
+    with (
+        open_executor(options) as executor,
+        open_teachers("mutate", options, options.variants, as_tuned=True) as students,
+    ):
+
+        @contextmanager
+        def way(run: Options) -> Iterator[Way]:
+            with students(run) as student:
+                yield by_student(student, options.variants, options.scope, executor, options.time_limit)
+
+        yield way
+
+
+@contextmanager
+def _by_rules(options: Options) -> Iterator[Ways]:
+    backend = importlib.import_module(f"fgit_cli.engines.rules.{options.method.replace('-', '_')}")
+    way = by_rules(backend, options.method, options.variants, options.seed)
+    yield lambda run: nullcontext(way)
 
 
 def _refuse_unused(options: Options) -> None:
@@ -124,8 +181,11 @@ def _refuse_unused(options: Options) -> None:
     testing = {name for name in panel if panel[name] == EXECUTION}
     prompting = {"prompt", "prompt_file", "clean", "from_batch", *REHEARSALS}
     unused = {"llm": testing, "student": prompting}.get(options.method, asking | testing | prompting)
+    if options.ray:
+        unused = unused - {"workers"}  # so many tasks at a time
     for name in sorted(unused & options.typed):
         raise UsageError(f"{flag(name)} has no use with --method {options.method}; leave it out")
+    refuse_with_ray(options, "limit", "serve", *REHEARSALS)
     chosen = [name for name in REHEARSALS if getattr(options, name)]
     if options.from_batch and "preview" not in chosen:
         chosen.append("from_batch")
@@ -135,48 +195,32 @@ def _refuse_unused(options: Options) -> None:
         raise UsageError(f"--output has no use with {flag(chosen[0])}, which makes no records; leave it out")
 
 
-def _run_teacher(options: Options) -> None:
+def _asking(options: Options) -> Asking:
+    """What a teacher is asked."""
     if options.prompt_file and "prompt" in options.given:
         raise UsageError("--prompt and --prompt-file both name a prompt; give one of them")
     packaged = "figure3" if options.prompt == "figure3" else "mutate"
     prompt = prompts.load(packaged, options.prompt_file)
-    asking = Asking(prompt, options.variants, options.scope, options.max_new_tokens, options.clean)
-    if options.dry_run or options.emit_batch:
-        _without_teacher(options, asking)
-        return
+    return Asking(prompt, options.variants, options.scope, options.max_new_tokens, options.clean)
+
+
+def _teachers(options: Options) -> AbstractContextManager[Teachers]:
     otherwise = "fgit mutate --method universalmutator needs none"
-    with open_teacher("mutate", options, options.files, options.variants, options.from_batch, otherwise) as teacher:
-        if options.preview:
-            from fgit_cli.stages.preview import preview
-
-            for text in preview(teacher, asking, _read(options, Tally("mutate", options)), options.preview):
-                print(text, flush=True)
-        else:
-            _filter(options, by_teacher(teacher, asking))
+    return open_teachers("mutate", options, options.variants, options.from_batch, otherwise)
 
 
-def _run_student(options: Options) -> None:
-    if "model" not in options.given:
-        raise UsageError("--method student needs --model: the model that is to be tuned")
-    with (
-        open_executor(options) as executor,
-        open_teacher("mutate", options, options.files, options.variants, as_tuned=True) as student,
-    ):
-        _filter(options, by_student(student, options.variants, options.scope, executor, options.time_limit))
+def _preview(options: Options) -> None:
+    from fgit_cli.stages.preview import preview
+
+    asking, number = _asking(options), options.preview or 0
+    with _teachers(options) as teachers, teachers(options) as teacher:
+        for text in preview(teacher, asking, _read(options, Tally("mutate", options)), number):
+            print(text, flush=True)
 
 
-def _filter(options: Options, way: Way) -> None:
-    by_a_model = options.method in ("llm", "student")
-    keeping = Keeping(options.faults_only, options.keep_unpaired, frozenset() if by_a_model else INVALID)
-
-    def chosen(originals: Iterable[Original], tally: Tally) -> Iterator[dict[str, Any]]:
-        return mutate(_chosen(options, originals, tally), tally, way, keeping)
-
-    running.run_filter("mutate", options, lambda record: read_original(record, options.overrides), chosen, some=True)
-
-
-def _without_teacher(options: Options, asking: Asking) -> None:
+def _without_teacher(options: Options) -> None:
     """--dry-run and --emit-batch."""
+    asking = _asking(options)
     tally = Tally("mutate", options)
     drawn = sampling(options, options.variants, options.max_new_tokens)
     originals = with_code(_read(options, tally), tally)
@@ -185,9 +229,7 @@ def _without_teacher(options: Options, asking: Asking) -> None:
         from fgit_cli.engines.generation.rehearse import dry_run
 
         counted = dry_run(options.model, ((request, original.correct) for original, request in requests), drawn)
-        writer = jsonl.Writer(options.output)
-        writer.write(counted)
-        writer.close()
+        jsonl.write_one(options.output, counted)
     elif options.emit_batch:
         from fgit_cli.engines.generation.batch import emit
 
@@ -201,14 +243,7 @@ def _without_teacher(options: Options, asking: Asking) -> None:
 
 def _read(options: Options, tally: Tally) -> Iterator[Original]:
     """The chosen records; an unusable line is raised where it stands."""
-    source = Source(options, lambda record: read_original(record, options.overrides), tally)
-    yield from _chosen(options, source, tally)
+    source = Source(options, lambda record: read_original(record, options.overrides), tally, spread(options.turns))
+    yield from itertools.islice(source, options.limit)
     if source.error:
         raise source.error
-
-
-def _chosen(options: Options, originals: Iterable[Original], tally: Tally) -> Iterator[Original]:
-    """The records of this shard, no more than the limit."""
-    if options.shard:
-        originals = of_shard(options.shard, originals, tally)
-    return itertools.islice(originals, options.limit)

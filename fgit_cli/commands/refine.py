@@ -13,18 +13,22 @@ fgit refine --base-url http://localhost:8000/v1 instructions.jsonl > pairs.jsonl
 # The inside of this command: stages/refine.py.
 
 import dataclasses
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal, cast
 
 from fgit_cli import prompts
 from fgit_cli.core import fields
-from fgit_cli.engines.generation.teacher import TeacherOptions, open_teacher
+from fgit_cli.engines.generation.teacher import TeacherOptions, open_teachers
 from fgit_cli.errors import MissingExtra
 from fgit_cli.jsonl import Record
 from fgit_cli.options import ExecutionOptions, FilterOptions, option
-from fgit_cli.stages import running
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.refine import Case, Debugging, Settings
+from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, some_variant
+from fgit_cli.stages.refine import Case, Debugging, Settings, how_many_passed
+from fgit_cli.stages.running import Tally
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,11 +55,9 @@ class Options(FilterOptions, TeacherOptions, ExecutionOptions):
     )
 
 
-def run(options: Options) -> None:
-    if find_spec("coverage") is None:
-        raise MissingExtra("fgit refine", "mutate")
-    loaded = {name: prompts.load(f"refine_{name}") for name in ("write", "fix", "judge")}
-    settings = Settings(
+def settings_of(options: Options) -> Settings:
+    """What the options say of how pairs are made."""
+    return Settings(
         iterations=options.iterations,
         sampling=options.sampling,
         negative=options.negative,
@@ -65,6 +67,14 @@ def run(options: Options) -> None:
         seed=options.seed,
     )
 
+
+@contextmanager
+def opened(options: Options) -> Iterator[Filter]:
+    """The filter, with its sandbox and its teacher."""
+    if find_spec("coverage") is None:
+        raise MissingExtra("fgit refine", "mutate")
+    loaded = {name: prompts.load(f"refine_{name}") for name in ("write", "fix", "judge")}
+
     def prepare(record: Record) -> Case:
         fields.standardise(record, instruction=options.instruction_field)
         instruction = fields.instruction(record)
@@ -72,7 +82,17 @@ def run(options: Options) -> None:
 
     with (
         open_executor(options, "coverage") as executor,
-        open_teacher("refine", options, options.files, max(1, options.sampling)) as teacher,
+        open_teachers("refine", options, max(1, options.sampling)) as teachers,
     ):
-        debugging = Debugging(teacher, executor, loaded, settings, window=2 * options.concurrency)
-        running.run_filter("refine", options, prepare, debugging.refine, some=True)
+
+        def stage(cases: Iterable[Case], tally: Tally) -> Iterator[dict[str, Any]]:
+            with teachers(cast(Options, tally.options)) as teacher:
+                window = 2 * options.concurrency
+                yield from Debugging(teacher, executor, loaded, settings_of(options), window).refine(cases, tally)
+
+        yield Filter(prepare, stage)
+
+
+def run(options: Options) -> None:
+    refuse_with_ray(options, "serve")
+    run_filter("refine", options, opened, partial(how_many_passed, settings=settings_of(options)), some_variant)

@@ -18,7 +18,7 @@ Example: fgit mutate < evol.jsonl | fgit select --by edit > pairs.jsonl
 # The inside of this command: stages/select.py.
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,14 @@ from fgit_cli.options import (
     ExecutionOptions,
     FaultOptions,
     FilterOptions,
+    GpuWorkersOptions,
     PairFieldOptions,
     UnpairedOptions,
     option,
 )
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.running import Tally, run_filter
+from fgit_cli.stages.filter import Filter, run_filter, spread
+from fgit_cli.stages.running import Tally
 from fgit_cli.stages.select import Choice, Scorer, Settings, edit_scorer, read_choice, select
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ EDIT = "edit"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(FilterOptions, UnpairedOptions, FaultOptions, PairFieldOptions, ExecutionOptions):
+class Options(FilterOptions, UnpairedOptions, FaultOptions, PairFieldOptions, GpuWorkersOptions, ExecutionOptions):
     """Options of `fgit select`."""
 
     by: str = option(
@@ -117,7 +119,9 @@ def sandbox(options: Options) -> "AbstractContextManager[Executor | None]":
     return open_executor(options) if options.execute else nullcontext()
 
 
-def run(options: Options) -> None:
+@contextmanager
+def opened(options: Options) -> Iterator[Filter]:
+    """The filter, with its embedder and its sandbox."""
     score, embedder = scorer(options)
     settings = Settings(
         min_similarity=options.min_similarity,
@@ -134,13 +138,20 @@ def run(options: Options) -> None:
     def prepare(record: Record) -> Choice:
         return read_choice(record, options.overrides, options.execute, options.keep_unpaired)
 
-    def stage(items: Iterable[Choice], tally: Tally) -> Iterator[dict[str, Any]]:
-        if embedder:
-            made = ", ".join(f"{name} {value}" for name, value in embedder.describe().items() if value)
-            tally.note(f"similarity by {made}")
-        yield from select(items, tally, score, settings, executor)
-        if embedder and embedder.windowed:
-            tally.count("texts longer than the model takes, embedded by windows", embedder.windowed)
-
     with sandbox(options) as executor:
-        run_filter("select", options, prepare, stage)
+
+        def stage(items: Iterable[Choice], tally: Tally) -> Iterator[dict[str, Any]]:
+            before = embedder.windowed if embedder else 0
+            if embedder:
+                made = ", ".join(f"{name} {value}" for name, value in embedder.describe().items() if value)
+                tally.note(f"similarity by {made}")
+            yield from select(items, tally, score, settings, executor)
+            if embedder and embedder.windowed > before:
+                windowed = embedder.windowed - before
+                tally.count("texts longer than the model takes, embedded by windows", windowed)
+
+        yield Filter(prepare, stage, spread(options.turns))
+
+
+def run(options: Options) -> None:
+    run_filter("select", options, opened)

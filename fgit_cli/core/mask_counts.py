@@ -1,5 +1,6 @@
 """What a run of `mask` has to tell: how much of the responses is marked, and how long the faults are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fgit_cli.core.textdiff import common_prefix
@@ -41,6 +42,21 @@ class MaskCounts:
         self.incorrect.add(incorrect_mask)
         self.pairs += 1
         self.branches += branch(correct_ids, correct_mask, incorrect_ids) / max(1, len(correct_ids))
+
+    def numbers(self) -> dict[str, float]:
+        """The counts as numbers that can be added up over the parts of a run."""
+        sides = {"correct": self.correct, "incorrect": self.incorrect}
+        of_sides = {f"{side} {name}": n for side, counts in sides.items() for name, n in vars(counts).items()}
+        return {**of_sides, "pairs": self.pairs, "branches": self.branches}
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, float]) -> "MaskCounts":
+        """The counts again, from their sums; those that are not there are 0."""
+        correct, incorrect = (
+            SideCounts(*(int(numbers.get(f"{side} {name}", 0)) for name in ("tokens", "ones", "twos")))
+            for side in ("correct", "incorrect")
+        )
+        return cls(correct, incorrect, int(numbers.get("pairs", 0)), numbers.get("branches", 0.0))
 
     def text(self) -> str:
         """One line for stderr."""

@@ -32,6 +32,7 @@ EXTRAS = {
         ("pandas", "scikit-learn", "tensorflow", "nltk"),
     ),
     "data": ("Parquet, Arrow, saved data sets, hf://, and .zst", ("pyarrow", "datasets", "zstandard")),
+    "ray": ("--ray: filters over a cluster", ("ray",)),
     "report": ("intervals and tests in fgit report", ("scipy",)),
     "plots": ("figures in fgit report", ("matplotlib",)),
     "vllm": ("fast generation on GPUs in eval and mutate", ("vllm",)),

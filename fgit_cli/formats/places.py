@@ -8,6 +8,7 @@ import glob as local_glob
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -74,7 +75,7 @@ def open_new(name: str) -> Any:
     if is_remote(name):
         system, path = file_system(name)
         try:
-            system.makedirs(system._parent(path), exist_ok=True)
+            make_folder(name)
             return system.open(path, "wb")
         except Exception as error:
             raise as_os_error(error) from None
@@ -105,6 +106,59 @@ def rename(old: str, new: str) -> None:
 def stem(name: str) -> str:
     """The last part of a name without the endings of its format and packing: `a` of `s3://box/a.jsonl.gz`."""
     return re.sub(r"(\.(jsonl|json|csv|tsv|parquet|arrow))?(\.(gz|zst|xz|bz2))?$", "", Path(name).name)
+
+
+def join(folder: str, *parts: str) -> str:
+    """The name of something in a folder, which may be an address."""
+    return "/".join((folder.rstrip("/") or "/", *parts))
+
+
+def make_folder(name: str) -> None:
+    """Make the folder in which something of that name can be."""
+    if is_remote(name):
+        system, path = file_system(name)
+        system.makedirs(system._parent(path), exist_ok=True)
+    else:
+        Path(local(name)).parent.mkdir(parents=True, exist_ok=True)
+
+
+def absolute(name: str) -> str:
+    """The name, which means the same from any working folder."""
+    return name if is_remote(name) else os.path.abspath(local(name))
+
+
+def remove(name: str) -> None:
+    """Take a file or a folder with all that is in it away; one that is not there is no error."""
+    try:
+        if is_remote(name):
+            system, path = file_system(name)
+            if system.exists(path):
+                system.rm(path, recursive=True)
+        elif os.path.isdir(local(name)):
+            shutil.rmtree(local(name), ignore_errors=True)
+        else:
+            os.unlink(local(name))
+    except FileNotFoundError:
+        pass
+
+
+def stamp(name: str) -> list[Any]:
+    """What changes when a file does, without reading it: size and time, or what its file system says.
+
+    Raises InputError for a file that is not there.
+    """
+    if name.startswith("hf://"):
+        return []
+    if is_remote(name):
+        system, path = file_system(name)
+        return [str(system.ukey(path))]
+    if is_folder(name):
+        return [[p.name, *stamp(str(p))] for p in sorted(Path(local(name)).iterdir())]
+    try:
+        status = os.stat(local(name))
+    except OSError as error:
+        raise InputError(f"cannot be opened: {error.strerror}", name) from None
+    return [status.st_size, status.st_mtime_ns]
 
 
 def exists(name: str) -> bool:

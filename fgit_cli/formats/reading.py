@@ -47,12 +47,50 @@ TAR = 257  # where a tar archive says that it is one
 NAMED = {"Parquet": (".parquet", ".pq"), "Arrow": (".arrow", ".feather")}  # by what their names end with
 
 
+class Block(str):
+    """The name of a file of plain lines, of which those that begin in the bytes from `start` to `end` are read.
+
+    `first` is the number of the first of them.
+    """
+
+    start: int
+    end: int
+    first: int
+
+    @classmethod
+    def of(cls, name: str, start: int, end: int, first: int) -> "Block":
+        block = cls(name)
+        block.start, block.end, block.first = start, end, first
+        return block
+
+
+class _Part(io.RawIOBase):
+    """A file from one offset to another."""
+
+    def __init__(self, stream: BinaryIO, block: Block) -> None:
+        stream.seek(block.start)
+        self.stream, self.left = stream, block.end - block.start
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self.stream.read(min(len(buffer), self.left))
+        buffer[: len(found)] = found
+        self.left -= len(found)
+        return len(found)
+
+
 def rows(name: str, longest: int) -> Rows:
     """Place and content of each row of a file, a folder, an address or, for `-`, stdin. `longest`: bytes of a line.
 
     A row that is none comes as the InputError that says so. Raises InputError for what cannot be read.
     """
     label = "stdin" if name == "-" else name
+    if isinstance(name, Block):
+        with closing(places.open_read(name)) as stream:
+            yield from texts.lines(io.BufferedReader(_Part(stream, name), 1 << 16), label, longest, name.first)
+        return
     if name.startswith("hf://") and not name.startswith("hf://datasets/"):
         yield from tables.hub(name)
         return

@@ -1,7 +1,7 @@
 """Judges samples by a benchmark, several at once, in input order, for `fgit eval`."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +39,13 @@ class Samples:
     """
 
     def __init__(self, bench: Bench, how: str = "none") -> None:
-        self.bench = bench
-        self.extractor = Extractor(how)
-        self._seen: Counter[str] = Counter()
+        self.bench, self.how = bench, how
+        self.begin({})
+
+    def begin(self, before: Mapping[str, int]) -> None:
+        """Begin anew: `before` says how many samples of each task came before."""
+        self.extractor = Extractor(self.how)
+        self._seen = Counter(before)
 
     def __call__(self, record: dict[str, Any]) -> Sample:
         """One sample. Raises InputError for a record that holds none."""
@@ -95,6 +99,24 @@ class Scores:
         self.forgeable += bool(checked.forgeable)
         self.seeded += "seeds" in checked.extra
 
+    def numbers(self) -> dict[str, int]:
+        """The counts as numbers that can be added up over the parts of a run."""
+        named = {name: getattr(self, name) for name in ("samples", "base", "both", "infra")}
+        named["beyond"] = Counter(self.beyond_peer)
+        flat = {f"{name} {task_id}": n for name, counts in named.items() for task_id, n in counts.items()}
+        return {**flat, "seeded": self.seeded, "forgeable": self.forgeable}
+
+    def add_numbers(self, numbers: Mapping[str, int]) -> None:
+        """Add such sums."""
+        for key, n in numbers.items():
+            name, _, task_id = key.partition(" ")
+            if name in ("samples", "base", "both", "infra"):
+                getattr(self, name)[task_id] += n
+            elif name == "beyond":
+                self.beyond_peer += [task_id] * n
+        self.seeded += numbers.get("seeded", 0)
+        self.forgeable += numbers.get("forgeable", 0)
+
     def summary(self) -> list[str]:
         """Lines that say pass@k, over how many tasks, and what is not in it."""
         bench, tasks = self.bench, len(self.samples)
@@ -133,6 +155,13 @@ class Scores:
         over = f"{tasks} tasks" if tasks == whole else f"a subset: {tasks} of {whole} tasks"
         label = f"; {self.forgeable} forgeable, for their tests ran beside them" if self.forgeable else ""
         return f" ({over}, {self.samples.total()} samples{label})"
+
+
+def task_of(record: Mapping[str, Any]) -> str | None:
+    """The task of which a record is a sample; None for one that is no sample."""
+    task_id = record.get("task_id")
+    told = any(isinstance(record.get(name), str) for name in ("solution", "completion"))
+    return str(task_id) if told and isinstance(task_id, str | int) else None
 
 
 def judge(

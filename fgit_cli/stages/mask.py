@@ -293,6 +293,12 @@ def mask(
                     if look:
                         look(record, masked)
                     yield record
+    tally.totals.update(counts.numbers())
+
+
+def how_much_is_marked(tally: Tally) -> None:
+    """Say it of all pairs of a run."""
+    counts = MaskCounts.of(tally.totals)
     if counts.pairs:
         tally.note(counts.text())
 

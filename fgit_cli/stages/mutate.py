@@ -5,7 +5,6 @@ own answers are judged, or mutation rules are applied.
 """
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -16,7 +15,6 @@ from fgit_cli.core import answers, fences, fields, unfenced, variants, whole
 from fgit_cli.core.mutants import Change, evenly, no_fault, usual
 from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
-from fgit_cli.errors import UsageError
 from fgit_cli.prompts import Prompt
 from fgit_cli.stages import by_tests
 from fgit_cli.stages.running import Tally, prepared
@@ -330,21 +328,6 @@ def read_original(record: dict[str, Any], named: Mapping[str, str | None]) -> Or
     instruction = fields.instruction(record).text
     likely = unfenced.named(instruction)
     return Original(record, instruction, correct, variants.code_blocks(correct, likely), likely)
-
-
-def of_shard(shard: str, originals: Iterable[Original], tally: Tally) -> Iterator[Original]:
-    """The records of part I of N, by a hash of their `id`; the others are passed over. Raises UsageError for no I/N."""
-    words = shard.split("/")
-    if len(words) != 2 or not all(w.isdigit() for w in words) or not 1 <= int(words[0]) <= int(words[1]):
-        raise UsageError(f"--shard {shard}: give it as I/N with I from 1 to N, such as 1/8")
-    share, shares = int(words[0]), int(words[1])
-    for original in originals:
-        digest = hashlib.sha256(str(original.record["id"]).encode()).digest()
-        if int.from_bytes(digest[:8]) % shares == share - 1:
-            yield original
-        else:
-            tally.passed_over += 1
-            tally.count("in other shards")
 
 
 def with_code(originals: Iterable[Original], tally: Tally) -> Iterator[Original]:

@@ -6,7 +6,6 @@ code, five times at most. The version that passes is the correct response, an ea
 
 import dataclasses
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,8 +96,6 @@ class Debugging:
         """`prompts`: `write`, `fix` and `judge`. `window`: records that go through the rounds together."""
         self.teacher, self.executor, self.prompts, self.settings = teacher, executor, prompts, settings
         self.window = window
-        self.passed_at: Counter[int] = Counter()
-        self.judged = 0
 
     def refine(self, cases: Iterable[Case], tally: Tally) -> Iterator[dict[str, Any]]:
         """The pairs, in input order; a window of records is held."""
@@ -115,7 +112,7 @@ class Debugging:
                 self._judge([(case, pair) for case, pair in pairs if pair])
             for case, pair in pairs:
                 if case.passed:
-                    self.passed_at[len(case.attempts) - 1] += 1
+                    tally.totals[f"passed at {len(case.attempts) - 1}"] += 1
                 if case.bug:
                     tally.bug(case.record, case.bug)
                 elif pair and not case.refused:
@@ -124,18 +121,7 @@ class Debugging:
                     yield pair
                 else:
                     tally.reject(case.record, case.refused, case.detail)
-            self.judged += len(group)
-        if self.judged:
-            rates = " ".join(f"{rate:.1%}" for rate in self.pass_rates())
-            tally.note(
-                f"passed after {'answer 1, 2, ...' if self.settings.sampling else 'iteration 0, 1, ...'}: {rates}"
-            )
-
-    def pass_rates(self) -> list[float]:
-        """Share of the records whose code passed, after each iteration (the paper's Figure 6)."""
-        last = self.settings.sampling - 1 if self.settings.sampling else self.settings.iterations
-        total = max(self.judged, 1)
-        return [sum(n for at, n in self.passed_at.items() if at <= i) / total for i in range(last + 1)]
+            tally.totals["judged"] += len(group)
 
     def _write(self, cases: list[Case]) -> None:
         """Round 0: code and tests; with `sampling` several codes, all judged by the first answer's tests."""
@@ -304,6 +290,21 @@ class Debugging:
         for (case, _), answer in self.teacher.ask(wanted, lambda pair: pair[1], _unanswered):
             if not answer[0].answer.strip().strip("*`\"'").lower().startswith("yes"):
                 case.refused = "the judge sees no difference in logic"
+
+
+def pass_rates(tally: Tally, settings: Settings) -> list[float]:
+    """Share of the records whose code passed, after each iteration (the paper's Figure 6)."""
+    last = settings.sampling - 1 if settings.sampling else settings.iterations
+    total = max(tally.totals["judged"], 1)
+    passed = [tally.totals[f"passed at {at}"] for at in range(last + 1)]
+    return [sum(passed[: i + 1]) / total for i in range(last + 1)]
+
+
+def how_many_passed(tally: Tally, settings: Settings) -> None:
+    """Say the pass rates of a run."""
+    if tally.totals["judged"]:
+        rates = " ".join(f"{rate:.1%}" for rate in pass_rates(tally, settings))
+        tally.note(f"passed after {'answer 1, 2, ...' if settings.sampling else 'iteration 0, 1, ...'}: {rates}")
 
 
 def _unanswered(pair: tuple[Case, Any], why: RequestFailed) -> None:

@@ -9,16 +9,17 @@ import contextlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from fgit_cli import jsonl, messages
 from fgit_cli.core import fields
+from fgit_cli.core.shard import Shard
 from fgit_cli.errors import AnswerIsNo, InputError, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions
 from fgit_cli.stages.bugs import Bug, bug_of
-from fgit_cli.stages.progress import Progress, summary_table
+from fgit_cli.stages.progress import summary_table
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -36,8 +37,9 @@ class Rejected(NamedTuple):
 class Tally:
     """The counts of one run: records in and out, rejects by reason, anything else worth a number."""
 
-    def __init__(self, command: str, options: FilterOptions) -> None:
-        self.command, self.options = command, options
+    def __init__(self, command: str, options: FilterOptions, said: Callable[[str], Any] | None = None) -> None:
+        """What there is to say goes to stderr, or to `said`."""
+        self.command, self.options, self._said = command, options, said
         self.read = self.written = 0
         self.bad_lines = 0
         self.passed_over = 0  # records read that are another run's, such as another shard's
@@ -46,6 +48,8 @@ class Tally:
         self.bugs: Counter[str] = Counter()
         self._in_a_row = self.unprepared_in_a_row = 0  # records that met a bug
         self.counts: Counter[str] = Counter()
+        self.totals: Counter[Any] = Counter()  # what more is summed over the parts of a run; in no summary
+        self.before: Mapping[str, int] = {}  # of records that are numbered: how many of each name came before this run
         self.expected: int | None = None  # records, where the stage knows it and the input does not tell
         self.detail: Callable[[], str] = lambda: ""  # a few words more for a line of progress
         if options.rejects and options.output and os.path.realpath(options.rejects) == os.path.realpath(options.output):
@@ -126,7 +130,10 @@ class Tally:
         self.say(f"{error} (passed over)")
 
     def say(self, message: str) -> None:
-        messages.say(self.command, message)
+        if self._said:
+            self._said(message)
+        else:
+            messages.say(self.command, message)
 
     def note(self, message: str) -> None:
         """Say what is worth knowing but no error; silent with --quiet."""
@@ -168,35 +175,57 @@ class Tally:
 class Source(Iterable[Item]):
     """The prepared records; the first one that cannot be used ends it and is kept in `error`."""
 
-    def __init__(self, options: FilterOptions, prepare: Callable[[Record], Item], tally: Tally) -> None:
+    def __init__(
+        self,
+        options: FilterOptions,
+        prepare: Callable[[Record], Item],
+        tally: Tally,
+        spread: Callable[[Record], Iterable[Record]] | None = None,
+    ) -> None:
+        """`spread` gives the records that one of the input stands for. Raises UsageError for a wrong `--shard`."""
         self.options, self.prepare, self.tally = options, prepare, tally
+        self.spread = spread or (lambda record: (record,))
+        self.shard = Shard.parse(options.shard) if options.shard else None
         self.error: InputError | None = None
 
     def __iter__(self) -> Iterator[Item]:
-        skip = self.options.skip_bad_lines
+        options = self.options
+        bad_line = self.tally.bad_line if options.skip_bad_lines else None
         try:
-            for record in jsonl.read(
-                self.options.files, self.tally.bad_line if skip else None, self.options.longest_line << 20
-            ):
-                try:
-                    item = self.prepare(record)
-                except InputError as error:
-                    error.place = error.place or record.place
-                    if not skip:
-                        raise
-                    self.tally.bad_line(error)
-                    continue
-                except BaseException as error:
-                    self.tally.read += 1
-                    self.tally.bug(record, bug_of(error), prepared=False)
-                    continue
-                self.tally.read += 1
-                self.tally.unprepared_in_a_row = 0
-                for what in fields.oddities(record):
-                    self.tally.odd(what, record.place)
-                yield item
+            for read in jsonl.read(options.files, bad_line, options.longest_line << 20):
+                for record in self.spread(read):
+                    record.place = read.place
+                    item = self._item(record)
+                    if item is not None:
+                        yield item
         except InputError as error:
             self.error = error
+
+    def _item(self, record: Record) -> Item | None:
+        """The item of a record; None where there is none to go on with. Raises InputError for what ends the run."""
+        tally = self.tally
+        try:
+            item = self.prepare(record)
+            in_shard = self.shard is None or self.shard.has(record)
+        except InputError as error:
+            error.place = error.place or record.place
+            if not self.options.skip_bad_lines:
+                raise
+            tally.bad_line(error)
+            return None
+        except BaseException as error:
+            tally.read += 1
+            tally.bug(record, bug_of(error), prepared=False)
+            return None
+        tally.read += 1
+        tally.unprepared_in_a_row = 0
+        if not in_shard:
+            tally.passed_over += 1
+            tally.count("in other shards")
+            return None
+        for what in fields.oddities(record):
+            tally.odd(what, record.place)
+        return item
 
 
 def prepared(
@@ -206,54 +235,3 @@ def prepared(
     for item in items:
         with tally.each(record(item)):
             yield item, make(item)
-
-
-def run_filter(
-    command: str,
-    options: FilterOptions,
-    prepare: Callable[[Record], Item],
-    stage: Callable[[Iterable[Item], Tally], Iterator[dict[str, Any]]],
-    some: bool = False,
-) -> Tally:
-    """Run one filter from its input to its output and say on stderr what happened.
-
-    Raises InputError after the records before the bad one are out, AnswerIsNo above `--max-rejects`, where a record met
-    an unexpected error, and with `some` where every record was left out or passed on without a variant.
-    """
-    tally = Tally(command, options)
-    progress = Progress(tally)
-    source = Source(options, prepare, tally)
-    writer = jsonl.Writer(options.output)
-    whole = False
-    try:
-        for record in stage(source, tally):
-            try:
-                writer.write(record)
-            except (ValueError, TypeError, RecursionError) as error:
-                tally.bug(record, bug_of(error))
-                continue
-            tally.written += 1
-            tally.done()
-            progress.step()
-        if source.error:
-            raise source.error
-        whole = True
-    finally:
-        progress.clear()
-        writer.close(whole)
-        tally.close(whole)
-        for file, what in ((writer, "finished"), (tally.rejected, "left-out")):
-            if not whole and file and file.name and not file.direct:
-                tally.say(f"{file.count} {what} records are in {file.partial}")
-    tally.sum_up()
-    limit = options.max_rejects
-    taken = tally.read - tally.passed_over
-    if limit is not None and taken and tally.rejects.total() > limit * taken:
-        raise AnswerIsNo(f"{tally.rejects.total()} of {taken} records left out, more than --max-rejects {limit:g}")
-    tally.end()
-    without = tally.rejects + tally.unpaired
-    if some and without and tally.written == tally.unpaired.total():
-        reason, times = without.most_common(1)[0]
-        what = "no record has a variant" if tally.unpaired else "every record was left out"
-        raise AnswerIsNo(f"{what}, {times} of {without.total()} for this: {reason}")
-    return tally

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from fgit_cli import messages
 from fgit_cli.engines.generation import Completion, Engine, Request, RequestFailed, Sampling
-from fgit_cli.engines.generation.opening import PANEL, ModelOptions, open_engine, sampling
+from fgit_cli.engines.generation.opening import PANEL, ModelOptions, kind_of, open_engine, sampling
 from fgit_cli.engines.generation.store import Durable, Store, identity
 from fgit_cli.engines.workdir import open_workdir
 from fgit_cli.errors import EngineError
@@ -42,34 +42,46 @@ class TeacherOptions(ModelOptions):
     )
 
 
+Teachers = Callable[["TeacherOptions"], contextlib.AbstractContextManager["Teacher"]]
+
+
 @contextlib.contextmanager
-def open_teacher(
+def open_teachers(
     command: str,
     options: TeacherOptions,
-    inputs: list[str],
     answers: int,
     batch: list[str] | None = None,
     otherwise: str = "",
     as_tuned: bool = False,
-) -> Iterator["Teacher"]:
-    """The teacher of the options with its work folder; `answers` is how many are asked of one prompt.
+) -> Iterator[Teachers]:
+    """What gives the teacher to one run after the other, by each run's own options (its `files`, its `work_dir`).
 
-    With the output files of a `batch`, the answers come from there and nobody is asked. `otherwise`: what a user can do
-    who has no teacher. `as_tuned`: see `open_engine`.
+    A model in this process is opened by the first run and kept until the end. `answers` is how many are asked of one
+    prompt. With the output files of a `batch`, the answers come from there and nobody is asked. `otherwise`: what a
+    user can do who has no teacher. `as_tuned`: see `open_engine`.
     """
     drawn = sampling(options, answers, options.max_new_tokens)
     note = partial(messages.note, command, options)
-    with (
-        open_workdir(command, options, inputs) as folder,
-        contextlib.closing(Store(folder, partial(messages.say, command))) as store,
-    ):
-        if batch:
-            from fgit_cli.engines.generation.batch import BatchAnswers
+    in_process = not batch and kind_of(options) != "server"
+    with contextlib.ExitStack() as kept:
+        opened: list[Engine] = []
 
-            yield Teacher(BatchAnswers(options.model, batch, store), drawn, store)
-        else:
-            with open_engine(options, folder, note, otherwise, as_tuned) as engine:
-                yield Teacher(engine, drawn, store)
+        @contextlib.contextmanager
+        def teacher(run: TeacherOptions) -> Iterator[Teacher]:
+            with contextlib.ExitStack() as own:
+                folder = own.enter_context(open_workdir(command, run, getattr(run, "files", [])))
+                store = own.enter_context(contextlib.closing(Store(folder, partial(messages.say, command))))
+                if batch:
+                    from fgit_cli.engines.generation.batch import BatchAnswers
+
+                    yield Teacher(BatchAnswers(options.model, batch, store), drawn, store)
+                    return
+                if not (opened and in_process):
+                    engine = open_engine(options, folder, note, otherwise, as_tuned)
+                    opened[:] = [(kept if in_process else own).enter_context(engine)]
+                yield Teacher(opened[0], drawn, store)
+
+        yield teacher
 
 
 class Teacher:

@@ -1,0 +1,42 @@
+"""A filter that waits, once, at the record that says so, until somebody kills its process: for tests of a cluster."""
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from fgit_cli.commands.diff import Options
+from fgit_cli.errors import FgitError
+from fgit_cli.stages.cluster.driver import run_pieces
+from fgit_cli.stages.filter import Filter, conclude
+
+
+@contextmanager
+def opened(options):
+    def stage(records, tally):
+        for record in records:
+            mark = Path(record["mark"]) if "mark" in record else None
+            if mark and not mark.exists():
+                mark.write_text(str(os.getpid()))
+                time.sleep(300)
+            time.sleep(record.get("seconds", 0))
+            tally.count("seen")
+            yield record
+
+    yield Filter(lambda record: record, stage)
+
+
+def main(ray, output, *files):
+    tally = run_pieces("diff", Options(ray=ray, output=output, files=list(files)), opened)
+    conclude(tally)
+
+
+if __name__ == "__main__":
+    from tests.helpers import slow_filter  # under its name, by which the workers import it
+
+    try:
+        slow_filter.main(*sys.argv[1:])
+    except FgitError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
