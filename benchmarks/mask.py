@@ -164,8 +164,9 @@ class Ours:
         from contextlib import nullcontext
 
         from fgit_cli.stages.diff import read_pair
-        from fgit_cli.stages.filter import Filter, run_filter
+        from fgit_cli.stages.filter import Filter
         from fgit_cli.stages.mask import mask, read_job
+        from fgit_cli.stages.run import run_filter
 
         def prepare(record: Any) -> Any:
             return read_job(read_pair(record, {}, False), self.masker.settings, ())

@@ -26,7 +26,8 @@ from fgit_cli.core.problems import Problem
 from fgit_cli.errors import UsageError
 from fgit_cli.options import FieldOptions, FilterOptions, option
 from fgit_cli.stages.decontaminate import decontaminate, prepare, read_problems
-from fgit_cli.stages.filter import Filter, run_filter, spread
+from fgit_cli.stages.filter import Filter, spread
+from fgit_cli.stages.run import run_filter
 from fgit_cli.stages.running import Tally
 
 

@@ -23,7 +23,8 @@ from fgit_cli.errors import UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import FilterOptions, PairFieldOptions, UnpairedOptions, option
 from fgit_cli.stages.diff import TextPair, diff, read_pair
-from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, spread
+from fgit_cli.stages.filter import Filter, spread
+from fgit_cli.stages.run import refuse_with_ray, run_filter
 from fgit_cli.stages.running import Tally
 
 View = Literal["auto", "json", "side-by-side", "unified"]

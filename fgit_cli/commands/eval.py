@@ -32,8 +32,9 @@ from fgit_cli.messages import flag, note
 from fgit_cli.options import SandboxOptions, option, specs
 from fgit_cli.stages import discriminate
 from fgit_cli.stages.ask import AskOptions, kept, write
-from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter
+from fgit_cli.stages.filter import Filter
 from fgit_cli.stages.judge import Sample, Samples, Scores, judge, task_of
+from fgit_cli.stages.run import refuse_with_ray, run_filter
 from fgit_cli.stages.running import Tally
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from fgit_cli.messages import flag
 from fgit_cli.options import option
 from fgit_cli.stages import export
 from fgit_cli.stages.diff import TextPair, read_pair
-from fgit_cli.stages.filter import Filter, run_filter, spread
+from fgit_cli.stages.filter import Filter, spread
+from fgit_cli.stages.run import run_filter
 from fgit_cli.stages.running import Tally
 
 OF_TEXTS = (

@@ -25,7 +25,7 @@ from fgit_cli.errors import AnswerIsNo, UsageError
 from fgit_cli.jsonl import Record
 from fgit_cli.options import cores, option, workers_option
 from fgit_cli.stages.diff import read_pair
-from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, spread
+from fgit_cli.stages.filter import Filter, spread
 from fgit_cli.stages.mask import (
     Gaps,
     Masked,
@@ -38,6 +38,7 @@ from fgit_cli.stages.mask import (
     mask,
     read_job,
 )
+from fgit_cli.stages.run import refuse_with_ray, run_filter
 from fgit_cli.stages.running import Tally
 
 

@@ -40,7 +40,7 @@ from fgit_cli.options import (
     specs,
 )
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, some_variant, spread
+from fgit_cli.stages.filter import Filter, spread
 from fgit_cli.stages.mutate import (
     Asking,
     Keeping,
@@ -53,6 +53,7 @@ from fgit_cli.stages.mutate import (
     read_original,
     with_code,
 )
+from fgit_cli.stages.run import refuse_with_ray, run_filter, some_variant
 from fgit_cli.stages.running import Source, Tally, prepared
 
 

@@ -26,8 +26,9 @@ from fgit_cli.errors import MissingExtra
 from fgit_cli.jsonl import Record
 from fgit_cli.options import ExecutionOptions, FilterOptions, option
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.filter import Filter, refuse_with_ray, run_filter, some_variant
+from fgit_cli.stages.filter import Filter
 from fgit_cli.stages.refine import Case, Debugging, Settings, how_many_passed
+from fgit_cli.stages.run import refuse_with_ray, run_filter, some_variant
 from fgit_cli.stages.running import Tally
 
 

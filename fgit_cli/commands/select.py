@@ -34,7 +34,8 @@ from fgit_cli.options import (
     option,
 )
 from fgit_cli.stages.by_tests import open_executor
-from fgit_cli.stages.filter import Filter, run_filter, spread
+from fgit_cli.stages.filter import Filter, spread
+from fgit_cli.stages.run import run_filter
 from fgit_cli.stages.running import Tally
 from fgit_cli.stages.select import Choice, Scorer, Settings, edit_scorer, read_choice, select
 

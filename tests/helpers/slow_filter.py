@@ -9,7 +9,8 @@ from pathlib import Path
 from fgit_cli.commands.diff import Options
 from fgit_cli.errors import FgitError
 from fgit_cli.stages.cluster.driver import run_pieces
-from fgit_cli.stages.filter import Filter, conclude
+from fgit_cli.stages.filter import Filter
+from fgit_cli.stages.run import conclude
 
 
 @contextmanager
