@@ -67,6 +67,7 @@ class Pass:
     incorrect_summed: "Tensor"
     active: "Tensor"  # [B] bool
     reference: "Tensor"  # [B], fp64
+    reference_correct: "Tensor"  # [B], fp64
     fed: int
     padding: int
 
@@ -91,6 +92,7 @@ class Pass:
             ),
             self.active,
             self.reference.to(log_p.dtype),
+            self.reference_correct.to(log_p.dtype),
         )  # fmt: skip
 
 
@@ -271,6 +273,7 @@ def build(examples: Sequence[Example], objective: Objective, layout: LayoutName,
         incorrect_summed=tensor(_pad([r.summed[1] for r in reads], np.float64)),
         active=tensor(np.array([e.pair.active for e in examples])),
         reference=tensor(np.array([e.reference for e in examples], dtype=np.float64)),
+        reference_correct=tensor(np.array([e.reference_correct for e in examples], dtype=np.float64)),
         fed=laid.fed,
         padding=laid.input_ids.size - laid.fed,
     )

@@ -4,6 +4,7 @@ A step is `--global-batch-size` pairs, whatever the ranks and passes they run in
 """
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -31,7 +32,7 @@ from fgit_cli.training.options import Options
 from fgit_cli.training.packing import plan_passes
 from fgit_cli.training.pairs import Example
 from fgit_cli.training.passes import Passes
-from fgit_cli.training.reference import reference_of
+from fgit_cli.training.reference import reference_of, reference_point
 from fgit_cli.training.runlog import RunLog
 from fgit_cli.training.saving import CHAT_TEMPLATE, model_files, save_chat_template, save_model
 from fgit_cli.training.share import fault_share
@@ -95,7 +96,7 @@ class _Trained:
     layout: Layout
     rate: Callable[[int], float]  # the learning rate of step 0, 1, ...
     budget: Budget
-    reference: np.ndarray  # [pairs, 2]: the frozen margin as the objective reads it, and over the whole response
+    reference: np.ndarray  # [pairs, 3]: what the frozen model says (reference.reference_of)
     share: dict[str, Any] | None  # how much of the gradient the fault tokens have
     without: list[str]  # the kinds of dropout that were taken out
     put_dropout_back: Callable[[], None] | None
@@ -207,17 +208,27 @@ def _step(task: _Task, trained: _Trained, passes: Passes, sums: Sums, number: in
     options, accelerator = task.options, task.accelerator
     # The step's pairs, and which of them this rank reads in which pass
     as_whole = round(options.hybrid_fraction * len(chosen))
+    kto = options.objective == "kto"
     examples = [
-        Example(task.store[i], reference=float(trained.reference[i, int(place < as_whole)]), whole=place < as_whole)
+        Example(
+            task.store[i], float(trained.reference[i, int(place < as_whole and not kto)]),
+            float(trained.reference[i, 1]) if kto else 0.0, whole=place < as_whole,
+        )
         for place, i in enumerate(chosen)
-    ]
+    ]  # fmt: skip
     layout, ranks = trained.layout, accelerator.num_processes
     plan = plan_passes(examples, options.made_objective, layout.name, trained.budget.tokens, ranks, layout.alone)
     for group in trained.optimizer.param_groups:  # before the passes: DeepSpeed's backward is its step too
         group["lr"] = trained.rate(number)
 
     # Forward and backward
-    passes.run(plan[accelerator.process_index], Totals.of(examples, options.normalise), sums, number + 1)
+    totals = Totals.of(examples, options.normalise)
+    if kto:
+        point = reference_point(
+            trained.model, task.store, chosen, trained.reference, layout, accelerator, trained.budget.tokens
+        )
+        totals = dataclasses.replace(totals, point=point)
+    passes.run(plan[accelerator.process_index], totals, sums, number + 1)
     norm = accelerator.clip_grad_norm_(trained.parameters, options.max_grad_norm or math.inf)
     norm = float(norm) if norm is not None else None
     if norm is not None and not math.isfinite(norm):

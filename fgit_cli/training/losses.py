@@ -5,11 +5,10 @@ is not read), `value` (V of docs/records.md: 0, 1 or 2) and `read` (whether the 
 Nothing here knows of models or layouts. The papers are FGit ("Fault-Guided Fine-Tuning", section III) and Target-DPO
 (section 3); how W is normalised over a batch is our reading, in docs/records.md. `dft` is Dynamic Fine-Tuning (arXiv
 2508.05629, equation 9), `simpo` SimPO (arXiv 2405.14734, equation 6), `orpo` ORPO (arXiv 2403.07691, equations 6 and
-7), `focused-dpo` Focused-DPO (arXiv 2502.11475) as we read it. `fork` is ours: a preference between two tokens of one
-distribution, without a reference model.
-Its relatives: the tokens that decide an answer (critical tokens, arXiv 2411.19943, which contrasts two models to find
-them), preference on the part of the code where the error is (Focused-DPO), preference token by token (TDPO, arXiv
-2404.11999).
+7), `kto` KTO (arXiv 2402.01306, equations 7 and 8), `focused-dpo` Focused-DPO (arXiv 2502.11475) as we read it. `fork`
+is ours: a preference between two tokens of one distribution, without a reference model. Its relatives: the tokens that
+decide an answer (critical tokens, arXiv 2411.19943, which contrasts two models to find them), preference on the part of
+the code where the error is (Focused-DPO), preference token by token (TDPO, arXiv 2404.11999).
 """
 
 from collections.abc import Callable
@@ -44,7 +43,7 @@ def reading(objective: Objective, example: Example) -> Reading:
     active pair. dpo, rpo: both responses; what the two share before their first difference is left out of both sums,
     where it cancels, value and gradient. target-dpo, target-rpo (Target-DPO, eqs. 4 and 5): of the incorrect side the
     marked tokens. focused-dpo: as dpo, what lies between the shared beginning and the shared end by `focused_weight`.
-    simpo, orpo: both responses, each token by one over their number. fork:
+    simpo, orpo: both responses, each token by one over their number. kto: both responses, whole. fork:
     both tokens of the forks, and the whole correct response where `rest` asks for it.
     """
     correct, incorrect, chosen = _tokens(objective, example)
@@ -94,7 +93,7 @@ def _tokens(objective: Objective, example: Example) -> tuple[np.ndarray, np.ndar
         return whole if objective.rest != "none" else ~whole, nothing, ~whole
     if objective.dynamic:
         return whole, marked if pair.active else nothing, ~whole
-    if objective.name in ("simpo", "orpo"):
+    if objective.name in ("simpo", "orpo", "kto"):
         return whole, ~nothing, whole
     with_sft = objective.name in ("rpo", "target-rpo")
     if objective.name in ("dpo", "rpo", "focused-dpo") or example.whole:
@@ -129,15 +128,20 @@ class Batch(NamedTuple):
     forks: Forks
     active: "Tensor"  # [B] bool
     reference: "Tensor"  # [B], the frozen model's margin
+    reference_correct: "Tensor"  # [B], its total of the correct side (kto)
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The normalisers, counted over the global batch: correct-response tokens, and pairs."""
+    """The normalisers, counted over the global batch: correct-response tokens, and pairs.
+
+    `point` is kto's reference point of the step (reference.reference_point).
+    """
 
     tokens: int
     pairs: int
     normalise: Normalise = "tokens"
+    point: float = 0.0
 
     @property
     def divisor(self) -> int:
@@ -260,6 +264,13 @@ def _log_odds(log_p: "Tensor") -> "Tensor":
     return log_p - (-log_p.expm1()).log()
 
 
+def kto(correct: "Tensor", incorrect: "Tensor", point: float, beta: float) -> "Tensor":
+    """Σ (1 − σ(β (r_c − z))) + (1 − σ(β (z − r_a))) over the log-ratios of both sides to the reference, z the reference
+    point (KTO, eqs. 7 and 8, with λ = 1 for both, as there are as many of either); not normalised.
+    """
+    return (beta * (point - correct)).sigmoid().sum() + (beta * (incorrect - point)).sigmoid().sum()
+
+
 def dft_weights(batch: Batch) -> "Tensor":
     """w [B, T] of dft: P of the token itself, without gradient (DFT, equation 9)."""
     return batch.correct.log_p.detach().exp()
@@ -306,6 +317,10 @@ def loss(objective: Objective, batch: Batch, totals: Totals) -> "Tensor":
     if name == "orpo":
         odds = odds_ratio(total(correct), total(batch.incorrect)) / totals.pairs
         return nll(correct) / totals.divisor + objective.orpo_weight * odds
+    if name == "kto":
+        ratios = total(correct) - batch.reference_correct
+        other = total(batch.incorrect) - (batch.reference_correct - batch.reference)
+        return kto(ratios, other, totals.point, objective.beta) / (2 * totals.pairs)
     preference = dpo(margins(batch), batch.reference, objective.beta) / totals.pairs
     if name in ("rpo", "target-rpo"):
         return preference + objective.rpo_alpha * nll(correct) / totals.divisor

@@ -5,7 +5,7 @@ from typing import Literal
 
 ObjectiveName = Literal[
     "fgit", "signed", "sft", "fixed", "dft", "fork", "dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo", "simpo",
-    "orpo",
+    "orpo", "kto",
 ]  # fmt: skip
 ForkLoss = Literal["preference", "cross-entropy"]
 Forks = Literal["first", "all"]
@@ -17,8 +17,8 @@ Normalise = Literal["tokens", "pairs"]
 class Objective:
     """An objective with its constants. Attributes that its formula does not name are not read.
 
-    `alpha`, `detach_weight`: fgit, signed. `fixed_weight`: fixed. `beta`: dpo family. `rpo_alpha`: rpo, target-rpo.
-    `focused_weight`: focused-dpo. `simpo_beta`, `simpo_gamma`: simpo. `orpo_weight`: orpo.
+    `alpha`, `detach_weight`: fgit, signed. `fixed_weight`: fixed. `beta`: dpo family, kto. `rpo_alpha`: rpo,
+    target-rpo. `focused_weight`: focused-dpo. `simpo_beta`, `simpo_gamma`: simpo. `orpo_weight`: orpo.
     `symmetric`: target-dpo and target-rpo, the correct side restricted to its marked tokens too. `fork_loss`, `forks`,
     `fork_beta`, `fork_weight`, `rest`: fork. `watch_fork`: of any other, the first fork is read too, for the metrics.
     """
@@ -48,8 +48,8 @@ class Objective:
 
     @property
     def preference(self) -> bool:
-        """Whether it is of the DPO family: a mean over pairs, against a reference model."""
-        return self.name in ("dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo")
+        """Whether it is a mean over pairs or responses against a reference model: the DPO family, and kto."""
+        return self.name in ("dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo", "kto")
 
     @property
     def compares(self) -> bool:

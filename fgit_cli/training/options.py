@@ -102,7 +102,7 @@ class Options(Common):
         minimum=0,
     )
     beta: float = option(
-        DEFAULTS.beta, "dpo family: strength of the tie to the reference model.", source=DPO, minimum=0
+        DEFAULTS.beta, "dpo family, kto: strength of the tie to the reference model.", source=DPO, minimum=0
     )
     rpo_alpha: float = option(
         DEFAULTS.rpo_alpha, "rpo, target-rpo: factor of the sft loss that is added.", source=DPO, minimum=0

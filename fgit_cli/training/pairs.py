@@ -108,10 +108,11 @@ class Example:
     """A pair as one step of training uses it.
 
     `reference` is the frozen model's log P(correct) - log P(incorrect) over the tokens that the objective sums
-    (`step.reference_margins`; 0 for objectives without a reference). `whole` makes a target-dpo or target-rpo
-    objective treat the pair as plain dpo or rpo (`--hybrid-fraction`).
+    (`step.reference_margins`; 0 for objectives without a reference), `reference_correct` for kto its log P(correct).
+    `whole` makes a target-dpo or target-rpo objective treat the pair as plain dpo or rpo (`--hybrid-fraction`).
     """
 
     pair: Pair
     reference: float = 0.0
+    reference_correct: float = 0.0
     whole: bool = False

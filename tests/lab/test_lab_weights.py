@@ -18,7 +18,9 @@ def side(probabilities, value):
 
 def batch(correct, incorrect, active=True):
     none = torch.zeros(1, 1, dtype=torch.float64)
-    return Batch(correct, incorrect, Forks(none, none, none.bool()), torch.tensor([active]), torch.zeros(1))
+    return Batch(
+        correct, incorrect, Forks(none, none, none.bool()), torch.tensor([active]), torch.zeros(1), torch.zeros(1)
+    )
 
 
 def mixed(right=0.9, wrong=0.2):

@@ -12,7 +12,20 @@ from fgit_cli.training.step import Objective, plan_passes
 from tests.helpers.rounding import EXACT
 from tests.helpers.small_models import edge_pairs, make_model, random_pairs
 
-NAMES = ("fgit", "signed", "sft", "fixed", "dpo", "rpo", "target-dpo", "target-rpo", "focused-dpo", "simpo", "orpo")
+NAMES = (
+    "fgit",
+    "signed",
+    "sft",
+    "fixed",
+    "dpo",
+    "rpo",
+    "target-dpo",
+    "target-rpo",
+    "focused-dpo",
+    "simpo",
+    "orpo",
+    "kto",
+)
 
 
 def cost(examples, objective, layout):

@@ -1,14 +1,17 @@
 """The objectives against transformers, TRL, finite differences, and at the numbers where the literal formula breaks."""
 
+import contextlib
 import dataclasses
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from test_train_exact import gradients, relative, run
 
-from fgit_cli.training.losses import Side, fault_weight, log_mean_probability, odds_ratio
+from fgit_cli.training.losses import Side, fault_weight, kto, log_mean_probability, odds_ratio
+from fgit_cli.training.reference import ALONE, correct_alone, mismatched, reference_point
 from fgit_cli.training.step import Example, Objective, Totals, prepare, reference_margins, step
 from tests.helpers import written_out
 from tests.helpers.rounding import fp32
@@ -189,6 +192,75 @@ def test_simpo_and_the_odds_ratio_are_trls(name, layout_name):
     near = fp32(model, examples)
     assert relative(got, expected.detach()) < near
     assert max(relative(grads[n], want[n]) for n in want) < near
+
+
+@pytest.mark.parametrize("layout_name", ["plain", "shared"])
+def test_kto_is_trls(layout_name, tmp_path):
+    """TRL's own loss on the same responses, with its reference point from the same mismatched ones."""
+    trl = pytest.importorskip("trl", minversion="1.16")
+    from datasets import Dataset
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    pairs = random_pairs(4, seed=5)
+    model, frozen = make_model(dtype="float32", seed=1), make_model(dtype="float32")
+    words = {f"w{i}": i for i in range(97)}
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="w0")), pad_token="w0", eos_token="w1"
+    )
+    rows = [
+        {
+            "prompt_ids": p.prompt_ids.tolist(), "completion_ids": ids.tolist(), "label": label,
+            "KL_completion_ids": pairs[(i + 1) % 4].correct_ids.tolist(),
+        }
+        for i, p in enumerate(pairs) for ids, label in ((p.correct_ids, True), (p.incorrect_ids, False))
+    ]  # fmt: skip
+    config = trl.KTOConfig(
+        output_dir=str(tmp_path), beta=0.1, max_length=None, report_to=[], use_cpu=True, bf16=False,
+        per_device_train_batch_size=len(rows),
+    )  # fmt: skip
+    text = [{"prompt": "w5 ", "completion": "w6", "label": True}, {"prompt": "w5 ", "completion": "w7", "label": False}]
+    trainer = trl.KTOTrainer(
+        model=model, ref_model=frozen, args=config, train_dataset=Dataset.from_list(text), processing_class=tokenizer
+    )
+    model.train()
+    expected = trainer.compute_loss(model, trainer.data_collator(rows))
+    model.zero_grad()
+    expected.backward()
+    want = gradients(model)
+
+    store, ours = Store(pairs), prepare(frozen, layout_name)
+    alone = SimpleNamespace(
+        num_processes=1, process_index=0, device=torch.device("cpu"), autocast=contextlib.nullcontext,
+        reduce=lambda tensor, reduction: tensor,
+    )  # fmt: skip
+    correct, other = (
+        np.array(reference_margins(frozen, [of(store, i) for i in range(4)], ALONE, ours, 1000))
+        for of in (correct_alone, mismatched)
+    )
+    margins = reference_margins(frozen, [Example(p) for p in pairs], Objective("kto"), ours, 1000)
+    examples = [Example(p, m, c) for p, m, c in zip(pairs, margins, correct, strict=True)]
+    reference = np.stack([margins, correct, other], axis=1)
+    mine = make_model(dtype="float32", seed=1)
+    laid = prepare(mine, layout_name)
+    point = reference_point(mine, store, np.arange(4), reference, laid, alone, 1000)
+    assert point > 0
+    loss, _ = step(mine, examples, Objective("kto"), dataclasses.replace(Totals.of(examples), point=point), laid)
+    loss.backward()
+    near, grads = fp32(mine, examples), gradients(mine)
+    assert relative(loss.detach(), expected.detach()) < near
+    assert max(relative(grads[n], want[n]) for n in want) < near
+
+
+class Store(list):
+    """Pairs as a store holds them."""
+
+
+def test_the_reference_point_of_kto_moves_both_sides():
+    ratios = torch.tensor([0.5]), torch.tensor([-0.5])
+    losses = [kto(*ratios, point, 1.0).item() for point in (0.0, 1.0)]
+    want = [sum(1 / (1 + math.exp(x)) for x in (0.5 - z, z + 0.5)) for z in (0.0, 1.0)]
+    assert losses == pytest.approx(want, rel=1e-6)
 
 
 def test_focused_dpo_of_weight_1_is_dpo_and_the_shared_beginning_never_counts():

@@ -106,7 +106,7 @@ def test_records_md_names_every_field(train, model, tmp_path):
     found = set().union(*train(objective="target-rpo", max_steps=1, eval_file="held.jsonl"))
     found |= set().union(*train(objective="fork", max_steps=1, output_dir="forks"))
     assert found <= named
-    objectives = {"dpo", "fork", "simpo", "orpo"}
+    objectives = {"dpo", "fork", "simpo", "orpo", "kto"}
     assert {n for n in named if not n.startswith("eval_")} - found <= objectives
 
 
