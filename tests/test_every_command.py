@@ -71,13 +71,21 @@ def test_empty_input_is_said(typed, command):
         assert (ran.code, "empty" in ran.err) == (0, True)
 
 
-@pytest.mark.parametrize("bad", ['{"instruction": \n', "[1]\n", '{"a": NaN}\n'], ids=repr)
+@pytest.mark.parametrize(
+    ("bad", "place"),
+    [
+        ('{"instruction": \n', "stdin:1: "),
+        ("[1]\n", "stdin, item 1: "),
+        ('{"a": NaN}\n', "stdin:1: "),
+        ("1\n", "stdin:1: "),
+    ],
+)
 @pytest.mark.parametrize("command", READS)
-def test_a_bad_line_is_named_with_its_place(typed, command, bad):
+def test_a_bad_line_is_named_with_its_place(typed, command, bad, place):
     ran = typed(command, bad)
     assert ran.code == 3
     assert ran.out == ""
-    assert "stdin:1: " in ran.err.splitlines()[-1]
+    assert place in ran.err.splitlines()[-1]
     assert "Traceback" not in ran.err
 
 
