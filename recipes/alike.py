@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from recipes.parts import Places, Recipe, places
+from recipes.parts import Arm, Data, Places, Recipe, places
 
 
 def alike(recipe: Recipe, folder: Path) -> Iterator[str]:
@@ -21,9 +21,21 @@ def alike(recipe: Recipe, folder: Path) -> Iterator[str]:
             names = f"{student.name}: {one.name!r} and {other.name!r}"
             if same_model(folder, a, b):
                 yield f"{names} have the same weights ({a.model}, {b.model})"
-            both = bool(one.train and other.train)
-            if both and a.pairs != b.pairs and _pairs(folder / a.pairs) == _pairs(folder / b.pairs):
+            meant = _about(one, data) == _about(other, data)  # to have the same pairs
+            if (
+                one.train
+                and other.train
+                and not meant
+                and a.pairs != b.pairs
+                and _pairs(folder / a.pairs) == _pairs(folder / b.pairs)
+            ):
                 yield f"{names} are tuned on the same pairs ({a.pairs}, {b.pairs})"
+
+
+def _about(arm: Arm, data: Data) -> tuple[str, str]:
+    """What decides an arm's pairs, but for records without any: whose variants they are, and how they are masked."""
+    own = arm.data or data
+    return own.variants or own.name, arm.mask
 
 
 def same_model(folder: Path, one: Places, other: Places) -> bool:

@@ -5,7 +5,9 @@ is a whole response that differs from the correct one in its code alone. A recor
 or with --keep-unpaired on with an empty list.
 
 --method llm asks a teacher model. student takes answers of the model to be tuned (--model) that fail the record's
-tests, or without tests differ from the correct code. universalmutator and cosmic-ray (Python alone) apply rules.
+tests, or without tests differ from the correct code. universalmutator and cosmic-ray (Python alone) apply rules; what
+the compiler of C, C++ or Java does not take is left out where there is one, and unless --no-faults-only so is a change
+of an example call or its data, a message, a URL, an exit status, a type annotation or prose.
 
 Holds in memory: the records in flight (twice --concurrency). Every answer is kept under --work-dir as it comes: the
 same command goes on where it was stopped.
@@ -20,6 +22,7 @@ import importlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, Literal
 
 from fgit_cli import jsonl, prompts
@@ -39,6 +42,7 @@ from fgit_cli.options import (
     option,
     specs,
 )
+from fgit_cli.stages.by_rules import by_rules
 from fgit_cli.stages.by_tests import open_executor
 from fgit_cli.stages.filter import Filter, spread
 from fgit_cli.stages.mutate import (
@@ -46,13 +50,13 @@ from fgit_cli.stages.mutate import (
     Keeping,
     Original,
     Way,
-    by_rules,
     by_student,
     by_teacher,
     mutate,
     read_original,
     with_code,
 )
+from fgit_cli.stages.parallel import waiting
 from fgit_cli.stages.run import refuse_with_ray, run_filter, some_variant
 from fgit_cli.stages.running import Source, Tally, prepared
 
@@ -171,8 +175,8 @@ def _asking_students(options: Options) -> Iterator[Ways]:
 @contextmanager
 def _by_rules(options: Options) -> Iterator[Ways]:
     backend = importlib.import_module(f"fgit_cli.engines.rules.{options.method.replace('-', '_')}")
-    way = by_rules(backend, options.method, options.variants, options.seed)
-    yield lambda run: nullcontext(way)
+    made = options.method, options.variants, options.seed, options.faults_only, 1 if options.ray else options.processes
+    yield lambda run: nullcontext(by_rules(backend, *made, partial(waiting, run.files)))
 
 
 def _refuse_unused(options: Options) -> None:
@@ -181,7 +185,7 @@ def _refuse_unused(options: Options) -> None:
     asking = {name for name in panel if panel[name] == PANEL and name != "seed"} | {"work_dir", "scope"}
     testing = {name for name in panel if panel[name] == EXECUTION}
     prompting = {"prompt", "prompt_file", "clean", "from_batch", *REHEARSALS}
-    unused = {"llm": testing, "student": prompting}.get(options.method, asking | testing | prompting)
+    unused = {"llm": testing, "student": prompting}.get(options.method, asking | (testing - {"workers"}) | prompting)
     if options.ray:
         unused = unused - {"workers"}  # so many tasks at a time
     for name in sorted(unused & options.typed):

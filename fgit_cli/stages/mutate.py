@@ -8,11 +8,10 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fgit_cli.core import answers, fences, fields, unfenced, variants, whole
-from fgit_cli.core.mutants import Change, evenly, no_fault, usual
+from fgit_cli.core.mutants import Change, no_fault, usual
 from fgit_cli.engines.generation import Completion, Request, RequestFailed
 from fgit_cli.engines.generation.teacher import Teacher, made_by
 from fgit_cli.prompts import Prompt
@@ -279,42 +278,6 @@ def hints(made: Variants) -> Counter[str]:
     for variant in made.variants:
         found.update(variant["origin"].get("hints", {}))
     return found
-
-
-def by_rules(backend: ModuleType, method: str, wanted: int, seed: int) -> Way:
-    """The way that applies a backend's mutation rules: `wanted` variants, drawn evenly over its operators."""
-
-    def fill(original: Original, blocks: list[variants.CodeBlock], made: Variants) -> None:
-        found = ((m.operator, (b, m)) for b in blocks for m in backend.mutations(b.code, b.language))
-        for block, mutation in evenly(found, f"{seed} {original.record['id']}"):
-            origin = {
-                "method": method,
-                "version": backend.version(),
-                "operator": mutation.operator,
-                "rule": mutation.rule,
-                "language": block.language,
-                "block": block.number,
-                "line": mutation.line,
-                "seed": seed,
-            }
-            code = mutation.code
-            text = variants.spliced(original.correct, block, code)
-            made.add(text, [(block.code, code, block.language)], origin)
-            if len(made.variants) == wanted:
-                break
-
-    def way(originals: Iterable[Original], tally: Tally) -> Iterator[tuple[Original, Fill]]:
-        for original in originals:
-            blocks = [b for b in original.blocks if b.language in backend.LANGUAGES]
-            if blocks:
-                yield original, partial(fill, original, blocks)
-            elif original.blocks:
-                language = original.blocks[0].language or "a language that is not known"
-                yield original, without(Nothing(f"no rules for {language}"))
-            else:
-                yield original, without(Nothing(NO_CODE))
-
-    return way
 
 
 def read_original(record: dict[str, Any], named: Mapping[str, str | None]) -> Original:
