@@ -41,7 +41,7 @@ class Watch:
         self._whole = Deadline(job["total_limit"], now)
         self._starved = 0.0  # seconds without a processor, in all
         self.overran = False  # a limit was passed, within the job's patience
-        self.settled = False  # limit and patience were used up in processor time
+        self.over_limit_alone = False  # limit and patience were used up in processor time
         self._head, self._kind = b"", b""  # of the frame that is being read
         self._missing = 0  # bytes of its content still to come
         self._printed = 0
@@ -121,7 +121,7 @@ class Watch:
             self.overran = True
             passed.patience = patience
             return ""
-        self.settled = busy and passed.patience >= patience
+        self.over_limit_alone = busy and passed.patience >= patience
         return "total" if passed is self._whole else "timeout"
 
     def _read_starved(self) -> float:

@@ -51,7 +51,8 @@ class Worker:
 
     def timed_out_under_load(self, end: dict[str, Any]) -> bool:
         """Whether a limit was passed beside other jobs that a run alone might keep."""
-        return not self.alone and not end["settled"] and (end["overran"] or end["reason"] in ("timeout", "total"))
+        passed: bool = end["overran"] or end["reason"] in ("timeout", "total")
+        return passed and not self.alone and not end["over_limit_alone"]
 
     def close(self) -> None:
         self.comparator.close()

@@ -132,7 +132,7 @@ def _run(control: socket.socket, frames: wire.Frames, box: Box, number: int, con
     account = {
         "reason": reason, "index": watch.index, "exit": os.waitstatus_to_exitcode(status), "began": watch.began,
         "cpu": usage.ru_utime + usage.ru_stime, "starved": watch.starved, "seconds": time.monotonic() - started,
-        "overran": watch.overran, "settled": watch.settled,
+        "overran": watch.overran, "over_limit_alone": watch.over_limit_alone,
     }  # fmt: skip
     watch.hand_over(*wire.pack(wire.END, number, json.dumps(account).encode()))
 
