@@ -1,7 +1,7 @@
 """Target-DPO, Table 10: LiveCodeBench v5, SFT beside Target-RPO.
 
-Needs LiveCodeBench's release v5 as data/livecodebench.jsonl in the work folder; the report has the whole: the
-difficulty of a task stands in that file.
+Needs LiveCodeBench's release v5 as data/livecodebench.jsonl in the work folder; the difficulty of a task stands in that
+file.
 
 Training: 2.8 h on 8 x a800-80gb; models: 59 GB.
 """
@@ -16,7 +16,6 @@ RECIPE = Recipe(
     benches=("livecodebench",),
     common=FOCAL_TRAIN,
     mask=FOCAL_MASK,
-    absent="the breakdown by difficulty",
 )
 
 if __name__ == "__main__":

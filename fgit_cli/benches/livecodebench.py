@@ -9,6 +9,7 @@ import base64
 import json
 import pickletools
 import zlib
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -107,7 +108,11 @@ class LiveCodeBench(Bench):
 
     def check(self, task: Task, solution: str, executor: Executor) -> Checked:
         cases = _cases(task)
-        return _functional(task, cases, solution, executor) if task.entry_point else _stdin(cases, solution, executor)
+        checked = (
+            _functional(task, cases, solution, executor) if task.entry_point else _stdin(cases, solution, executor)
+        )
+        difficulty = task.row.get("difficulty")  # easy, medium or hard, by the contest
+        return replace(checked, extra={**checked.extra, "difficulty": difficulty}) if difficulty else checked
 
 
 def _functional(task: Task, cases: list[InputOutput], solution: str, executor: Executor) -> Checked:

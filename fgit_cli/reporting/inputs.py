@@ -157,5 +157,6 @@ def _runs(found: list[tuple[Labelled, str, JudgedSample]]) -> list[Run]:
             name = model
         else:
             name = f"{source.folder}/{stem}" if len(files_of[stem, one.bench]) > 1 else stem
-        runs.setdefault((name, one.bench), Run(name, one.bench)).add(one, source.file)
+        for bench in (one.bench, *([f"{one.bench}-{one.difficulty}"] if one.difficulty else [])):
+            runs.setdefault((name, bench), Run(name, bench)).add(one, source.file)
     return list(runs.values())

@@ -23,6 +23,7 @@ class JudgedSample:
     plus: str | None
     error_type: str
     error_message: str
+    difficulty: str = ""  # of the task, where the bench tells it
 
     @property
     def infra(self) -> bool:
@@ -46,8 +47,9 @@ def sample(record: dict[str, Any]) -> JudgedSample:
         raise InputError("an eval result needs the texts `task_id` and `bench` and the number `sample`")
     kind, message = _error(record.get("error"))
     return JudgedSample(
-        task_id, bench, number, record.get("solution") or "", record.get("base"), record.get("plus"), kind, message
-    )
+        task_id, bench, number, record.get("solution") or "", record.get("base"), record.get("plus"), kind, message,
+        str(record.get("difficulty") or ""),
+    )  # fmt: skip
 
 
 def _error(error: Any) -> tuple[str, str]:

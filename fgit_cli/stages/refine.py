@@ -55,6 +55,7 @@ class Case:
     refused: str = ""  # why the record gives no pair, the same words for all of a kind
     detail: str = ""
     bug: Bug | None = None  # the unexpected error that it met
+    calls: int = 0  # answers that the teacher was asked for
 
     @property
     def passed(self) -> bool:
@@ -118,10 +119,13 @@ class Debugging:
                 elif pair and not case.refused:
                     if "forgeable" in pair["origin"]:
                         tally.count(FORGEABLE)
+                    tally.totals["pairs"] += 1
+                    tally.totals[f"covered {tenth(pair['origin']['coverage'])}"] += 1
                     yield pair
                 else:
                     tally.reject(case.record, case.refused, case.detail)
             tally.totals["judged"] += len(group)
+            tally.totals["calls"] += sum(case.calls for case in group)
 
     def _write(self, cases: list[Case]) -> None:
         """Round 0: code and tests; with `sampling` several codes, all judged by the first answer's tests."""
@@ -140,6 +144,8 @@ class Debugging:
     ) -> Iterator[tuple[Case, list[Completion]]]:
         """Each case with the teacher's answers; one whose request cannot be made is out."""
         made = [(case, case.meet(request, case)) for case in cases]
+        for case, wanted in made:
+            case.calls += wanted.n if wanted else 0
         asked = ((case, wanted) for case, wanted in made if wanted)
         for (case, _), answer in self.teacher.ask(asked, lambda pair: pair[1], _unanswered):
             yield case, answer
@@ -287,6 +293,8 @@ class Debugging:
 
         asked = [(case, case.meet(request, (case, pair))) for case, pair in pairs]
         wanted = [pair for pair in asked if pair[1]]
+        for case, _ in wanted:
+            case.calls += 1
         for (case, _), answer in self.teacher.ask(wanted, lambda pair: pair[1], _unanswered):
             if not answer[0].answer.strip().strip("*`\"'").lower().startswith("yes"):
                 case.refused = "the judge sees no difference in logic"
@@ -305,6 +313,18 @@ def how_many_passed(tally: Tally, settings: Settings) -> None:
     if tally.totals["judged"]:
         rates = " ".join(f"{rate:.1%}" for rate in pass_rates(tally, settings))
         tally.note(f"passed after {'answer 1, 2, ...' if settings.sampling else 'iteration 0, 1, ...'}: {rates}")
+    if pairs := tally.totals["pairs"]:
+        lows = {low: tally.totals[f"covered {low}"] for low in range(0, 101, 10)}
+        told = ", ".join(f"{n} of {f'{low}-{low + 9}' if low < 100 else low} %" for low, n in lows.items() if n)
+        tally.note(
+            f"{tally.totals['calls'] / pairs:.1f} answers of the teacher for each pair; pairs by the share of lines "
+            f"that their tests cover: {told}"
+        )
+
+
+def tenth(share: float) -> int:
+    """The share in percent, down to whole tens; only all of it is 100."""
+    return int(10 * share + 1e-9) * 10
 
 
 def _unanswered(pair: tuple[Case, Any], why: RequestFailed) -> None:

@@ -1,6 +1,7 @@
 """LiveCodeBench's format: stdin programs and functions, hidden tests unpacked without unpickling, its date window."""
 
 import base64
+import csv
 import datetime
 import json
 import pickle
@@ -130,3 +131,18 @@ def test_a_models_program_is_run_whole(fgit, served, problems):
     ran = fgit("eval", "--bench", "livecodebench", "--data", problems, *words)
     assert ran.code == 0, ran.err
     assert (json.loads(ran.out)["solution"], json.loads(ran.out)["base"]) == (SUM, "pass")
+
+
+def test_the_difficulty_of_a_task_is_kept_and_reported(fgit, tmp_path):
+    path = tmp_path / "problems.jsonl"
+    rows = [ROWS[0] | {"difficulty": "easy"}, ROWS[1] | {"difficulty": "hard"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    samples = [{"task_id": "abc_a", "solution": SUM}, {"task_id": "2999", "solution": METHOD.replace("+", "*")}]
+    stdin = "".join(json.dumps(s) + "\n" for s in samples)
+    judged = fgit("eval", "--bench", "livecodebench", "--data", path, "-o", "made.jsonl", stdin=stdin)
+    assert judged.code == 0, judged.err
+    made = [json.loads(line) for line in (tmp_path / "made.jsonl").read_text().splitlines()]
+    assert [(r["base"], r["difficulty"]) for r in made] == [("pass", "easy"), ("fail", "hard")]
+    [told] = csv.DictReader(fgit("report", "made.jsonl", "--format", "csv").out.splitlines())
+    scores = {part: float(told[f"livecodebench{part}_base"]) for part in ("", "-easy", "-hard")}
+    assert scores == {"": 50, "-easy": 100, "-hard": 0}

@@ -1,6 +1,7 @@
 """`fgit refine` against a scripted teacher that fails, repairs, gives up, and cheats in its tests."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -103,6 +104,7 @@ def test_every_kind_of_teacher(refine):
         "[exits]": "never passed, last: error",
     }
     assert "passed after iteration 0, 1, ...: 7.1% 21.4% 42.9% 42.9% 42.9% 42.9%" in ran.err
+    assert re.search(r"\d+\.\d answers of the teacher for each pair; pairs by the share of lines .*: \d+ of ", ran.err)
 
 
 @pytest.mark.parametrize(("which", "code"), [("first", SMALLEST), ("last", STARTS_AT_ZERO)])
