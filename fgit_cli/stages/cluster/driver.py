@@ -201,17 +201,16 @@ def _connect(ray: Any, options: FilterOptions) -> None:
     how: dict[str, Any] = {"include_dashboard": False, "logging_level": "error", "log_to_driver": False}
     if options.ray == "local":
         how |= {"num_cpus": getattr(options, "workers", None) or cores(), "object_store_memory": OBJECT_STORE}
-        address = None
-        os.environ.pop("RAY_ADDRESS", None)
-    else:
-        address = str(options.ray)
+    address = str(options.ray)  # `local` is Ray's own word for a cluster that is started, whichever else runs here
     try:
-        if address and (place := _HOST.fullmatch(address)):  # Ray itself tries for minutes
+        if (place := _HOST.fullmatch(address)):  # Ray itself tries for minutes
             socket.create_connection((place["host"], int(place["port"])), timeout=ANSWER).close()
         ray.init(address=address, **how)
     except Exception as error:  # of the network, of authentication, of versions: many classes
         why = " ".join(str(error).split())[:200]
-        if address == "auto":
+        if address == "local":
+            what = "no cluster could be started on this machine"
+        elif address == "auto":
             what = "no Ray cluster runs here; start one (ray start --head), give its address, or --ray local"
         else:
             token = "RAY_AUTH_MODE=token, with RAY_AUTH_TOKEN or ~/.ray/auth_token"
