@@ -21,7 +21,7 @@ SMALL = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": Fa
 @pytest.fixture(scope="module")
 def nodes():
     """A cluster of a head and one more node, without any connection of this process."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     before = {name: os.environ.get(name) for name in ("PYTHONPATH", "HF_HUB_OFFLINE")}
     os.environ |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     from ray.cluster_utils import Cluster

@@ -200,10 +200,11 @@ def cluster(options: FilterOptions, on_gpu: bool) -> Iterator[tuple[Any, int]]:
 def _connect(ray: Any, options: FilterOptions) -> None:
     how: dict[str, Any] = {"include_dashboard": False, "logging_level": "error", "log_to_driver": False}
     if options.ray == "local":
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's is 15: beside other work, code would run out of time
         how |= {"num_cpus": getattr(options, "workers", None) or cores(), "object_store_memory": OBJECT_STORE}
     address = str(options.ray)  # `local` is Ray's own word for a cluster that is started, whichever else runs here
     try:
-        if (place := _HOST.fullmatch(address)):  # Ray itself tries for minutes
+        if place := _HOST.fullmatch(address):  # Ray itself tries for minutes
             socket.create_connection((place["host"], int(place["port"])), timeout=ANSWER).close()
         ray.init(address=address, **how)
     except Exception as error:  # of the network, of authentication, of versions: many classes
