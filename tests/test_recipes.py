@@ -38,6 +38,16 @@ def test_every_published_table_has_a_recipe():
     assert {"fgit_figure6", "fgit_figure7a", "fgit_figure7b", "fait_figure6", "fait_figure7"} <= set(NAMES)
 
 
+def test_the_page_of_the_papers_names_each():
+    page = (FOLDER.parent / "docs" / "papers.md").read_text()
+    assert set(re.findall(r"python -m recipes\.(\w+)", page)) == set(NAMES)
+    lines = re.findall(r"`(fgit (?:train|mutate|refine) [^`]*)`", page)
+    assert len(lines) > 9
+    for line in lines:
+        words = shlex.split(line)
+        build(words[1]).make_context(words[1], words[2:])
+
+
 @pytest.mark.parametrize("smoke", [False, True])
 def test_the_program_takes_every_line(smoke):
     lines = {step.line for name in NAMES for step in runner.steps(recipe(name), smoke)}
