@@ -1,6 +1,6 @@
 """How fast `fgit eval` checks samples beside evalplus, on the same samples, in full isolation.
 
-    FGIT_TEST_DATA=FOLDER python -m benchmarks.eval [--bench humaneval|mbpp] [--part base|plus] [--rounds N]
+    python -m benchmarks.eval [--bench humaneval|mbpp] [--part base|plus] [--rounds N]
 
 Both sides judge the same samples with as many workers, in turn (A B A B); medians are printed. `base` times the base
 tests alone (checks a second, more is better), `plus` base and plus tests (seconds for all, less is better). Apart from
@@ -26,6 +26,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from benchmarks import test_data
 
 DATA = {"humaneval": "HumanEvalPlus-v0.1.10.jsonl.gz", "mbpp": "MbppPlus-v0.2.0.jsonl.gz"}
 OVERRIDE = {"humaneval": "HUMANEVAL_OVERRIDE_PATH", "mbpp": "MBPP_OVERRIDE_PATH"}
@@ -164,7 +166,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, help="only the first N samples")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
-    folder = Path(os.environ["FGIT_TEST_DATA"])
+    folder = test_data.folder()
     with tempfile.TemporaryDirectory() as scratch:
         plain = Path(scratch) / "data.jsonl"
         plain.write_bytes(gzip.decompress((folder / "bench" / DATA[asked.bench]).read_bytes()))

@@ -18,6 +18,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import test_data
+
 HERE = Path(__file__).parent
 # What fgit's training and its peers need and a machine with torch, numpy and accelerate may lack. Pure Python but for
 # three; deepspeed has no wheel on the index and is built.
@@ -36,7 +38,7 @@ def prepare(folder: Path, wheels: bool) -> None:
     """Write pairs, tokenizer and wheels into `folder`."""
     from benchmarks.train_peers import TARGET, faulty, fgit
 
-    data = Path(os.environ["FGIT_TEST_DATA"])
+    data = test_data.folder()
     (folder / "pairs").mkdir(parents=True, exist_ok=True)
     tokenizer = folder / "tokenizer"
     tokenizer.mkdir(exist_ok=True)

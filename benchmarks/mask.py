@@ -1,11 +1,15 @@
 """How fast `fgit mask` is beside two usual ways, per core and on all cores, and whether its memory stays flat.
 
-    python -m benchmarks.mask --tokenizer FOLDER --records evol.jsonl.gz [--memory 100000]
+    python -m benchmarks.mask [--tokenizer FOLDER] [--records evol.jsonl.gz]
+    python -m benchmarks.mask --memory [100000]
+    python -m benchmarks.mask --workers [4000]
 
 (a) finds token positions as Target-DPO's published code does: for every line of both texts it encodes the prefix before
 and after the line. (b) is the straightforward way: one record at a time, difflib, python-Levenshtein, a tokenizer call
 with offsets. Each side reads JSON lines and writes JSON lines with ids and masks; loading the tokenizer is not counted.
 The wrong variants are made by one edit to a response of the records. CPU seconds, interleaved, medians.
+`--workers` runs the command with one worker and with two, in turn, and prints the processor time of its own process and
+of its workers, wall time and the machine's load: on a machine that does other things only the first two say something.
 """
 
 import argparse
@@ -24,6 +28,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from benchmarks import test_data
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 SWAPS = [("==", "!="), ("<=", "<"), (" + ", " - "), (" < ", " <= "), (" and ", " or "), ("True", "False"), ("0", "1")]
@@ -267,6 +273,45 @@ def all_cores(folder: str, lines: list[bytes], share_a: int) -> dict[str, float]
     return out
 
 
+RUN = """
+import multiprocessing, resource, sys, time
+from fgit_cli.app import main
+if __name__ == "__main__":
+    began = time.perf_counter()
+    main(["mask", "-q", *sys.argv[1:], "-o", "/dev/null"])
+    wall = time.perf_counter() - began
+    for process in multiprocessing.active_children():
+        process.join()
+    own, theirs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(wall, own.ru_utime + own.ru_stime, theirs.ru_utime + theirs.ru_stime)
+"""
+
+
+def workers(folder: str, lines: list[bytes], count: int, rounds: int) -> None:
+    """Print processor and wall seconds of the command over `count` pairs with one worker and with two, in turn."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(f"{place}/in").write_bytes(b"".join(lines[n % len(lines)] for n in range(count)))
+        Path(f"{place}/run.py").write_text(RUN)
+        for _ in range(rounds):
+            for number in (1, 2):
+                command = [
+                    sys.executable,
+                    f"{place}/run.py",
+                    "--tokenizer",
+                    folder,
+                    "--workers",
+                    str(number),
+                    f"{place}/in",
+                ]
+                environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+                wall, own, theirs = map(float, done.stdout.split())
+                print(
+                    f"{count} pairs, {number} worker{'s' * (number > 1)}: {own:.1f} s of its own, {theirs:.1f} s of "
+                    f"workers, {wall:.1f} s wall, load {os.getloadavg()[0]:.1f}", flush=True,
+                )  # fmt: skip
+
+
 def memory(folder: str, lines: list[bytes], count: int) -> list[tuple[int, float]]:
     """(records out, MiB resident in all processes) at every tenth of `count` records streamed through the command."""
     command = [sys.executable, "-m", "fgit_cli", "mask", "-q", "--tokenizer", folder]
@@ -300,17 +345,34 @@ def _resident(pid: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--tokenizer", required=True, help="folder")
-    parser.add_argument("--records", required=True, help="JSON lines with instruction and output, plain or .gz")
+    parser.add_argument("--tokenizer", help="folder; default: the test data's deepseek-coder")
+    parser.add_argument(
+        "--records", help="JSON lines with instruction and output; default: the test data's Evol-Instruct"
+    )
     parser.add_argument("--pairs", type=int, default=600)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--memory", type=int, default=0, help="stream so many records and watch the memory, only that")
+    parser.add_argument(
+        "--memory", type=int, default=0, nargs="?", const=100_000, help="stream so many records, watch the memory alone"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        nargs="?",
+        const=4_000,
+        help="one worker beside two on so many pairs, only that",
+    )
     options = parser.parse_args()
+    options.tokenizer = options.tokenizer or str(test_data.folder("tok", "deepseek-coder"))
+    options.records = options.records or str(test_data.folder("instruct", "evol.jsonl.gz"))
     lines = pairs(options.records, options.pairs)
     if options.memory:
         lines = [line for line in lines if len(line) < 1500]  # many records, in little time
         for records, size in memory(options.tokenizer, lines, options.memory):
             print(f"{records:>8} records out: {size:7.1f} MiB resident in all processes")
+        return
+    if options.workers:
+        workers(options.tokenizer, lines, options.workers, options.repeat)
         return
     cost = one_core(options.tokenizer, lines, 10, options.repeat)
     print(f"{len(lines)} pairs, {Path(options.tokenizer).name}; one core, CPU time, medians of {options.repeat}")

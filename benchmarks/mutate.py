@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import test_data
 from fgit_cli.commands.mutate import Options
 from fgit_cli.engines.generation import Request, Sampling
 from fgit_cli.engines.generation.server import ServerEngine
@@ -179,7 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--records", help="Evol-Instruct records, for the rules")
+    parser.add_argument("--records", help="Evol-Instruct records, for the rules; default: the test data's")
     options = parser.parse_args()
     server = subprocess.Popen([sys.executable, "-c", NULL_SERVER], stdout=subprocess.PIPE, text=True)
     try:
@@ -197,8 +198,7 @@ def main() -> None:
     for name, times in found.items():
         cpu, wall = (statistics.median(t[i] for t in times) for i in (0, 1))
         print(f"{name:8} {cpu:6.2f} ms CPU, {wall:6.2f} ms wall per request at concurrency {CONCURRENCY}")
-    if options.records:
-        rules(options.records, 300)
+    rules(options.records or str(test_data.folder("instruct", "evol.jsonl.gz")), 300)
 
 
 if __name__ == "__main__":

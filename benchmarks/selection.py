@@ -17,13 +17,14 @@ Says as well for how many records bfloat16 would have chosen another variant tha
 import argparse
 import gzip
 import json
-import os
 import random
 import re
 import statistics
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks import test_data
 
 EDITS = [
     ("+", "-"),
@@ -43,7 +44,7 @@ def records(count: int) -> list[list[str]]:
 
     chosen = random.Random(0)
     out = []
-    source = Path(os.environ["FGIT_TEST_DATA"]) / "instruct" / "evol.jsonl.gz"
+    source = test_data.folder("instruct", "evol.jsonl.gz")
     with gzip.open(source, "rt") as stream:
         for line in stream:
             text = json.loads(line)["output"]

@@ -1,6 +1,6 @@
 """What a training step of fgit costs beside plain SFT and beside the usual ways to train on pairs: time and memory.
 
-    FGIT_TEST_DATA=... python -m benchmarks.train [--pairs 16] [--rounds 5] [--device cpu|cuda]
+    python -m benchmarks.train [--pairs 16] [--rounds 5] [--device cpu|cuda]
 
 A step is forward and backward of a global batch. CPU: CPU seconds of one thread, fp32, small random models, one with
 most of its work in the body and one with most of it in the vocabulary; CUDA: wall seconds, bf16, 0.5 B parameters. The
@@ -23,6 +23,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
 
+from benchmarks import test_data
 from benchmarks.train_peers import TARGET, Objective, faulty, fed, fgit, make_model, peers, read_pairs
 
 SHAPES = {
@@ -174,7 +175,7 @@ def main() -> None:
     parser.add_argument("--only", help="MODEL/KIND, such as body/evol")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    data = Path(os.environ["FGIT_TEST_DATA"])
+    data = test_data.folder()
     shapes = ["0.5B"] if options.device == "cuda" else ["body", "vocabulary"]
     results = []
     for kind in ("evol", "harsh"):
