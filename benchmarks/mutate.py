@@ -30,7 +30,8 @@ from fgit_cli.engines.generation.teacher import Teacher
 from fgit_cli.engines.rules import cosmic_ray, universalmutator
 from fgit_cli.jsonl import Record
 from fgit_cli.prompts import load
-from fgit_cli.stages.mutate import Asking, Original, by_rules, by_teacher, mutate, read_original
+from fgit_cli.stages.by_rules import by_rules
+from fgit_cli.stages.mutate import Asking, Original, by_teacher, mutate, read_original
 from fgit_cli.stages.running import Tally
 
 CONCURRENCY = 256

@@ -73,7 +73,7 @@ def steps(options: Options) -> list[tuple[str, str]]:
 def run(options: Options) -> None:
     folder = Path(options.folder)
     if not all(map(importlib.util.find_spec, ("torch", "transformers", "accelerate", "universalmutator"))):
-        raise MissingExtra("fgit demo", "mutate,train")
+        raise MissingExtra("the demo", "mutate,train")
     if not STUDENT.is_dir():
         raise UsageError("the mini student is not in this installation; make it: python -m lab.make_student")
     _clear(folder)

@@ -73,7 +73,7 @@ def settings_of(options: Options) -> Settings:
 def opened(options: Options) -> Iterator[Filter]:
     """The filter, with its sandbox and its teacher."""
     if find_spec("coverage") is None:
-        raise MissingExtra("fgit refine", "mutate")
+        raise MissingExtra("refining", "mutate")
     loaded = {name: prompts.load(f"refine_{name}") for name in ("write", "fix", "judge")}
 
     def prepare(record: Record) -> Case:

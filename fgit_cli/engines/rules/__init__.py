@@ -1,7 +1,7 @@
 """A rule backend makes faults without a model, by the mutation operators of universalmutator or Cosmic Ray.
 
 A backend is a module with LANGUAGES, version() and mutations(code, language), which gives every mutation that its rules
-allow; which are faults, and which few are taken, is decided by stages/rules.py.
+allow; which are faults, and which few are taken, is decided by stages/by_rules.py.
 """
 
 from collections.abc import Callable
