@@ -108,6 +108,7 @@ class Shape:
 
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            model.tie_weights()  # transformers 5.0 leaves the head of a model without memory apart
         head = model.get_output_embeddings()
         linear = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m is not head]
         adapters = sum(lora_rank * (m.in_features + m.out_features) for m in linear)
