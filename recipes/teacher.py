@@ -64,6 +64,14 @@ def mistakes(task: family.Task) -> list[str]:
         places = list(re.finditer(pattern, task.solution))
         if places:
             found.append(task.solution[: places[-1].start()] + new + task.solution[places[-1].end() :])
+    if len(found) > 1:  # two mistakes in one program: as two lines, or as all between them, by how they are looked for
+        lines = task.solution.split("\n")
+        changed = {
+            i: line for code in found for i, line in enumerate(code.split("\n")) if i < len(lines) and line != lines[i]
+        }
+        if len(changed) > 1 and all(code.count("\n") == len(lines) - 1 for code in found):
+            ends = {min(changed), max(changed)}
+            found.insert(0, "\n".join(changed[i] if i in ends else line for i, line in enumerate(lines)))
     found.append(re.sub(r"return (?!.*return)[^\n]*", "return None", task.solution, flags=re.S))
     return [code for code in dict.fromkeys(found) if code != task.solution]
 
@@ -95,7 +103,7 @@ def served(tasks: list[family.Task]) -> Iterator[str]:
                 {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
                 for i, text in enumerate(texts)
             ]
-            self._send(200, {"choices": choices, "usage": {"prompt_tokens": 1, "completion_tokens": len(texts)}})
+            self._send(200, {"choices": choices})
 
         def _send(self, status: int, content: dict[str, Any]) -> None:
             data = json.dumps(content).encode()

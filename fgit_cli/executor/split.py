@@ -43,6 +43,16 @@ class SplitPlan:
         return {"names": self.names, "classes": self.classes, "imports": self.imports, "odd": self.odd}
 
 
+def _parsed(text: str) -> ast.Module:
+    """The tree; tried again where another thread that parses disturbs the parser (a SystemError of CPython 3.11)."""
+    for _ in range(5):
+        try:
+            return ast.parse(text)
+        except SystemError:
+            continue
+    return ast.parse(text)
+
+
 def plan(code: str, tests: str, sure: bool) -> SplitPlan:
     """What the tests need of this code. Raises CannotSplit.
 
@@ -50,12 +60,12 @@ def plan(code: str, tests: str, sure: bool) -> SplitPlan:
     refused by name, and a name of Python's or of a module that the code binds to something of its own.
     """
     try:
-        read = ast.parse(tests)
+        read = _parsed(tests)
         wanted = _free(tests) | _taken(read)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise CannotSplit("the tests do not parse") from None
     try:
-        tree = ast.parse(code)
+        tree = _parsed(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module([], [])  # it fails when it is loaded
     said = {
