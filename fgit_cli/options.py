@@ -295,7 +295,7 @@ class SandboxOptions(Common):
         panel=EXECUTION,
         recorded=False,  # what it came to is in the results; the answers of a model do not depend on it
     )
-    workers: int | None = workers_option("Programs run at a time", panel=EXECUTION)
+    workers: int | None = workers_option("Processes at work, and programs run at a time", panel=EXECUTION)
 
     @property
     def processes(self) -> int:

@@ -70,7 +70,7 @@ STAGES = {  # command, its words, the function that has the bug, what the record
     "diff": ("diff", [], "stages.diff.compared", record),
     "diff, reading": ("diff", [], "core.fields.incorrect", record),
     "diff, its page": ("diff", ["--html", "p.html"], "views.pair_data.diff_data", record),
-    "select": ("select", ["--by", "edit"], "stages.select.sift", record),
+    "select": ("select", ["--by", "edit"], "stages.select.Sifter.sift", coded),
     "select, choosing": ("select", ["--by", "edit"], "stages.select.choose", record),
     "select, running": ("select", ["--by", "edit", "--execute", "--workers", "1"], "stages.select.execute", record),
     "select, scoring": ("select", ["--by", "edit"], "stages.select.edit_similarity", coded),

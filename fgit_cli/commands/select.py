@@ -146,7 +146,7 @@ def opened(options: Options) -> Iterator[Filter]:
             if embedder:
                 made = ", ".join(f"{name} {value}" for name, value in embedder.describe().items() if value)
                 tally.note(f"similarity by {made}")
-            yield from select(items, tally, score, settings, executor)
+            yield from select(items, tally, score, settings, executor, options.processes, tally.options.files)
             if embedder and embedder.windowed > before:
                 windowed = embedder.windowed - before
                 tally.count("texts longer than the model takes, embedded by windows", windowed)

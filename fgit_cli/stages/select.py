@@ -6,8 +6,8 @@ tests are to be run.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fgit_cli.core import fences, fields
 from fgit_cli.core.equivalence import response_reason
@@ -16,6 +16,7 @@ from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.stages.bugs import Bug, bug_of, or_bug
 from fgit_cli.stages.by_tests import FORGEABLE, NoTest, RecordsTests
+from fgit_cli.stages.parallel import ordered, waiting
 from fgit_cli.stages.running import Tally
 
 if TYPE_CHECKING:
@@ -113,17 +114,53 @@ def read_choice(
     return Choice(record, correct, texts, origins, False, tests)
 
 
-def sift(choice: Choice, settings: Settings) -> None:
-    """Find each variant's code and give those that are no usable fault their reason."""
-    choice.code = fences.code(choice.correct)
-    choice.codes = [fences.code(text) for text in choice.texts]
-    for i, text in enumerate(choice.texts):
-        why = NO_DIFFERENCE if choice.code == choice.codes[i] else None
-        if settings.faults_only:
-            why = response_reason(choice.correct, text)
-        why = why or too_large(choice.code, choice.codes[i], settings)
-        if why is not None:
-            choice.reasons[i] = why
+class Sifted(NamedTuple):
+    """What of a choice is found without a model: each variant's code, the reason of those that are no usable fault."""
+
+    code: str
+    codes: list[str]
+    reasons: dict[int, str]
+    similarities: dict[int, float]  # where the measure needs no model
+
+
+@dataclass(frozen=True)
+class Sifter:
+    """Sifts choices in batches, in any process; what it gives for one that met a bug is the bug."""
+
+    settings: Settings
+    score: Scorer | None  # a measure that needs no model
+
+    def __call__(self, choices: list[Choice]) -> list[Sifted | Bug]:
+        return [or_bug(self.sift)(choice) for choice in choices]
+
+    def sift(self, choice: Choice) -> Sifted:
+        code, codes = fences.code(choice.correct), [fences.code(text) for text in choice.texts]
+        reasons = {}
+        for i, text in enumerate(choice.texts):
+            why = NO_DIFFERENCE if code == codes[i] else None
+            if self.settings.faults_only:
+                why = response_reason(choice.correct, text)
+            why = why or too_large(code, codes[i], self.settings)
+            if why is not None:
+                reasons[i] = why
+        usable = [i for i in range(len(codes)) if i not in reasons] if self.score else []
+        near = self.score([(code, codes[i]) for i in usable]) if self.score else []
+        return Sifted(code, codes, reasons, dict(zip(usable, near, strict=True)))
+
+
+def sifted(choices: Iterable[Choice], tally: Tally, sifter: Sifter, workers: int, files: list[str]) -> Iterator[Choice]:
+    """The choices that met no bug, with what the sifter finds, in order; `workers` processes find it."""
+
+    def texts_alone(choice: Choice) -> Choice:
+        return replace(choice, record={}, origins=[], tests=None)
+
+    for batch, results in ordered(sifter, choices, texts_alone, workers, lambda: waiting(files)):
+        for choice, found in zip(batch, results, strict=True):
+            if isinstance(found, Bug):
+                tally.bug(choice.record, found)
+                continue
+            choice.code, choice.codes, choice.reasons, choice.similarities = found
+            yield choice
 
 
 def too_large(correct: str, variant: str, settings: Settings) -> str | None:
@@ -143,13 +180,22 @@ def too_large(correct: str, variant: str, settings: Settings) -> str | None:
 
 
 def select(
-    choices: Iterable[Choice], tally: Tally, score: Scorer, settings: Settings, executor: "Executor | None" = None
+    choices: Iterable[Choice],
+    tally: Tally,
+    score: Scorer,
+    settings: Settings,
+    executor: "Executor | None" = None,
+    workers: int = 1,
+    files: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """Each record with the nearest of its usable variants as `incorrect`.
 
-    A record without one is left out by reason, or passed on without an incorrect response. The usable variants of a
-    window of records are scored at once.
+    A record without one is left out by reason, or passed on without an incorrect response. What needs no model is done
+    by `workers` processes; the usable variants of a window of records are scored at once. `files` are where the records
+    come from, stdin where none is named.
     """
+    sifter = Sifter(settings, score if score is edit_scorer else None)
+    choices = sifted(choices, tally, sifter, workers, list(files))
     for window in windows(choices, settings.window):
         window = score_all(window, tally, score, settings)
         if executor:
@@ -172,32 +218,28 @@ def select(
 
 
 def score_all(window: list[Choice], tally: Tally, score: Scorer, settings: Settings) -> list[Choice]:
-    """Sift the window's variants and score the usable ones in one call; the choices that met no bug.
+    """Score the window's usable variants that have no similarity yet, in one call; the choices that met no bug.
 
     Some models' tokenizers drop white space or letter case, and with it the fault: cosine 1, which is counted.
     """
-    sifted = []
-    for choice in window:
-        with tally.each(choice.record):
-            sift(choice, settings)
-            sifted.append(choice)
-    places = [(choice, i) for choice in sifted for i in choice.usable()]
-    pairs = [(choice.code, choice.codes[i]) for choice, i in places]
+    places = [(choice, i) for choice in window for i in choice.usable() if i not in choice.similarities]
     try:
-        similarities = score(pairs)
+        similarities = score([(choice.code, choice.codes[i]) for choice, i in places]) if places else []
     except BaseException as error:
         bug = bug_of(error)
-        if len(sifted) > 1:  # the record that it lies with is found by scoring one after the other
-            return [choice for alone in sifted for choice in score_all([alone], tally, score, settings)]
-        tally.bug(sifted[0].record, bug)
+        if len(window) > 1:  # the record that it lies with is found by scoring one after the other
+            return [choice for alone in window for choice in score_all([alone], tally, score, settings)]
+        tally.bug(window[0].record, bug)
         return []
     for (choice, i), similarity in zip(places, similarities, strict=True):
         choice.similarities[i] = similarity
-        if similarity >= 1:
-            tally.count(UNSEEN)
-        if settings.min_similarity is not None and similarity < settings.min_similarity:
-            choice.reasons[i] = TOO_FAR
-    return sifted
+    for choice in window:
+        for i in choice.usable():
+            if choice.similarities[i] >= 1:
+                tally.count(UNSEEN)
+            if settings.min_similarity is not None and choice.similarities[i] < settings.min_similarity:
+                choice.reasons[i] = TOO_FAR
+    return window
 
 
 def execute(choice: Choice, executor: "Executor", settings: Settings) -> str | None:
@@ -284,4 +326,5 @@ def _judged(choice: Choice, i: int) -> dict[str, Any]:
 
 
 def edit_scorer(pairs: Sequence[tuple[str, str]]) -> list[float]:
+    """How near the two codes of each pair are by edit distance, in [0, 1]."""
     return [edit_similarity(a, b) for a, b in pairs]
