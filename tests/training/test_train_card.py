@@ -85,7 +85,7 @@ def test_the_card_names_licence_data_and_base(train, tmp_path):
         "8 pairs",
         "pairs.jsonl (acme/evol)",
         "| `--alpha` | 2.0 |",
-        "| NLL |",
+        "| NLL of held-out pairs |",
     ):
         assert words in made.text
     assert str(tmp_path) not in made.text
