@@ -111,12 +111,26 @@ def _write(
     tied = bare.all_tied_weights_keys  # DeepSpeed's copies are no longer seen to be one tensor
     state = {k: v for k, v in state.items() if tied.get(k) not in state}
     kept = saved_dtype(computed, source.dtype)
-    bare.save_pretrained(folder, state_dict=_in(bare, state, kept))
+    _save_pretrained(bare, _in(bare, state, kept), folder)
     _say_dtype(folder / "config.json", computed, kept)
     copy_tokenizer(source.name, options, folder)
     del bare, state
     found["the saved model"] = log_probabilities(_loaded(folder, options, device), rows)
     return found
+
+
+def _save_pretrained(bare: Any, state: dict[str, Any], folder: Path) -> None:
+    """Write weights, configuration and the settings for generation, these as they came: transformers, asked to write
+    some that contradict each other (do_sample off and a top_p, as published models have), may refuse."""
+    settings = bare.generation_config if bare.can_generate() else None
+    if settings is not None:
+        bare.generation_config = type(settings)()
+    try:
+        bare.save_pretrained(folder, state_dict=state)
+    finally:
+        bare.generation_config = settings
+    if settings is not None:
+        settings.to_json_file(folder / "generation_config.json", use_diff=True)
 
 
 def saved_dtype(computed: Any, stored: Any) -> Any:

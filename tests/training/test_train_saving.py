@@ -118,16 +118,20 @@ def test_a_configuration_without_a_type_leaves_it_to_the_files(train, tmp_path):
     assert {t.dtype for t in saved.values()} == {torch.bfloat16}
 
 
-def test_generation_settings_that_contradict_each_other_do_not_cost_the_run(train, tmp_path):
+@pytest.mark.parametrize("lora_rank", [0, 2])
+@pytest.mark.parametrize("file", ["generation_config.json", "config.json"])
+def test_generation_settings_that_contradict_each_other_do_not_cost_the_run(file, lora_rank, train, tmp_path):
+    """They are saved as they came, those that an old model has in its configuration too."""
     model = tmp_path / "model"
     sha256 = write_model(model)
-    odd = {
-        "do_sample": False,
-        "temperature": 0.0,
-        "top_p": 0.5,
-        "eos_token_id": [1, 2],
-        "transformers_version": "4.30.0",
-    }
-    (model / "generation_config.json").write_text(json.dumps(odd))
-    train(model, sha256, max_steps=1)
+    odd = {"temperature": 0.25, "top_p": 0.5, "eos_token_id": [1, 2]}
+    path, made_by = model / file, {"transformers_version": "4.30.0"}
+    settings = json.loads(path.read_text()) if file == "config.json" else {"do_sample": False}
+    path.write_text(json.dumps(settings | odd | made_by))
+    if file == "config.json":
+        (model / "generation_config.json").unlink()
+    train(model, sha256, max_steps=1, lora_rank=lora_rank)
     assert (tmp_path / "fgit-out" / "model.safetensors").exists()
+    saved = json.loads((tmp_path / "fgit-out" / "generation_config.json").read_text())
+    assert {name: saved.get(name) for name in odd} == odd
+    assert not saved.get("do_sample")
