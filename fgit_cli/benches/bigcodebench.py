@@ -21,6 +21,7 @@ from typing import NamedTuple
 from fgit_cli import install
 from fgit_cli.benches import bigcodebench_box, evalplus_data, ground_truth, prompts
 from fgit_cli.benches.bench import Bench, Checked, Failure, Task, seeds_of
+from fgit_cli.core.python_parse import parse
 from fgit_cli.errors import UsageError
 from fgit_cli.executor import Executor, Outcome, Profile, plain_report, split
 from fgit_cli.executor.seeds import over_seeds
@@ -252,7 +253,7 @@ def _first_not_ok(names: list[str], report: dict[str, list[str]]) -> Failure | N
 @lru_cache(maxsize=256)
 def test_names(tests: str) -> list[str]:
     """The names of the tests that stand in the class `TestCases`, by the text alone."""
-    cases = [n for n in ast.parse(tests).body if isinstance(n, ast.ClassDef) and n.name == "TestCases"]
+    cases = [n for n in parse(tests).body if isinstance(n, ast.ClassDef) and n.name == "TestCases"]
     names = [
         n.name
         for case in cases
@@ -265,7 +266,7 @@ def test_names(tests: str) -> list[str]:
 def suspicious(solution: str) -> list[str]:
     """The names in a solution that hint at tampering with its tests, sorted; a hint, no verdict."""
     try:
-        nodes = list(ast.walk(ast.parse(solution)))
+        nodes = list(ast.walk(parse(solution)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     names = {n.id for n in nodes if isinstance(n, ast.Name)} | {n.attr for n in nodes if isinstance(n, ast.Attribute)}
@@ -282,7 +283,7 @@ def _imported(task: Task) -> set[str]:
         task.row["test"],
         task.prompt + task.row["canonical_solution"],
     ):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parse(text)):
             if isinstance(node, ast.Import):
                 found |= {a.name.partition(".")[0] for a in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from fgit_cli.benches.bench import Task
 from fgit_cli.core import fences, thinking
 from fgit_cli.core.languages import as_python_counts
+from fgit_cli.core.python_parse import parse
 from fgit_cli.errors import MissingExtra
 
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -212,7 +213,7 @@ def _longest_run(text: str, entry_point: str) -> str | None:
 def _parse(source: str) -> ast.Module | None:
     """The module, when the text is Python with at least one statement."""
     try:
-        module = ast.parse(source)
+        module = parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return module if module.body else None
@@ -221,7 +222,7 @@ def _parse(source: str) -> ast.Module | None:
 def _error_line(source: str) -> int | None:
     """The line, from 1, at which the text stops being Python; None where it does not."""
     try:
-        ast.parse(source)
+        parse(source)
     except SyntaxError as error:
         return error.lineno or 1
     except (ValueError, RecursionError, MemoryError):

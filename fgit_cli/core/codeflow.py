@@ -13,6 +13,7 @@ from fgit_cli.core import fences
 from fgit_cli.core.answers import OMITS, Unusable
 from fgit_cli.core.equivalence import normalise
 from fgit_cli.core.languages import python_tree
+from fgit_cli.core.python_parse import parse
 from fgit_cli.core.variants import code_blocks
 from fgit_cli.core.whole import omits
 from fgit_cli.core.written_tests import can_fail
@@ -103,7 +104,7 @@ def telling(tests: str) -> str:
     tree = python_tree(tests)
     if tree is None:
         return tests
-    copy = ast.parse(ast.unparse(tree))
+    copy = parse(ast.unparse(tree))
     return ast.unparse(ast.fix_missing_locations(Tell().visit(copy))) + "\n"
 
 
@@ -122,7 +123,7 @@ def gutted(code: str) -> str:
             node.body = [ast.Return(ast.Constant(None))]
             return node
 
-    copy = ast.parse(ast.unparse(tree))
+    copy = parse(ast.unparse(tree))
     return ast.unparse(ast.fix_missing_locations(Gut().visit(copy))) + "\n"
 
 

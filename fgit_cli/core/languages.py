@@ -10,6 +10,8 @@ import textwrap
 import warnings
 from functools import lru_cache
 
+from fgit_cli.core.python_parse import parse
+
 CANONICAL = {
     "py": "python", "python3": "python", "py3": "python", "pycon": "pycon", "ipython": "python",
     "js": "javascript", "jsx": "javascript", "node": "javascript", "mjs": "javascript",
@@ -120,7 +122,7 @@ def parse_python(code: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and `is 1` are warnings of the code, not of fgit
         try:
-            return ast.parse(textwrap.dedent(code) if code[:1].isspace() else code)
+            return parse(textwrap.dedent(code) if code[:1].isspace() else code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli.core import tests_inside
+from fgit_cli.core.python_parse import parse
 from fgit_cli.core.tests_inside import reading
 
 _MODULES = ("reading", "pytest_ways", "running")  # of tests_inside, in the order in which they need each other
@@ -39,7 +40,7 @@ def no_test(report: Any) -> str | None:
 def can_fail(tests: str) -> bool:
     """Whether anything in the text could show code to be wrong, as far as reading it tells."""
     try:
-        tree = ast.parse(tests)
+        tree = parse(tests)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True  # it fails for any code, or is a doctest
     if reading.shown(tree):

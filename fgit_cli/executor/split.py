@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from fgit_cli.core.python_parse import parse
+
 _ALIASES = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "sns": "seaborn", "dt": "datetime"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -43,16 +45,6 @@ class SplitPlan:
         return {"names": self.names, "classes": self.classes, "imports": self.imports, "odd": self.odd}
 
 
-def _parsed(text: str) -> ast.Module:
-    """The tree; tried again where another thread that parses disturbs the parser (a SystemError of CPython 3.11)."""
-    for _ in range(5):
-        try:
-            return ast.parse(text)
-        except SystemError:
-            continue
-    return ast.parse(text)
-
-
 def plan(code: str, tests: str, sure: bool) -> SplitPlan:
     """What the tests need of this code. Raises CannotSplit.
 
@@ -60,12 +52,12 @@ def plan(code: str, tests: str, sure: bool) -> SplitPlan:
     refused by name, and a name of Python's or of a module that the code binds to something of its own.
     """
     try:
-        read = _parsed(tests)
+        read = parse(tests)
         wanted = _free(tests) | _taken(read)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise CannotSplit("the tests do not parse") from None
     try:
-        tree = _parsed(code)
+        tree = parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = ast.Module([], [])  # it fails when it is loaded
     said = {
