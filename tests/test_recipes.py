@@ -31,9 +31,14 @@ def recipe(name):
     return importlib.import_module(f"recipes.{name}").RECIPE
 
 
-def test_every_published_table_has_a_recipe():
+def test_every_published_table_of_trained_models_has_a_recipe():
+    """Target-DPO's 5, 6, 8 and 17 are of data and benchmarks."""
     numbers = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7}
-    wanted = {f"{t.paper.lower().replace('-', '_')}_table{numbers.get(t.number, t.number)}" for t in published.tables()}
+    wanted = {
+        f"{t.paper.lower().replace('-', '_')}_table{numbers.get(t.number, t.number)}"
+        for t in published.tables()
+        if t.source not in {f"Target-DPO {n}" for n in (5, 6, 8, 17)}
+    }
     assert wanted <= set(NAMES)
     assert {"fgit_figure6", "fgit_figure7a", "fgit_figure7b", "fait_figure6", "fait_figure7"} <= set(NAMES)
 

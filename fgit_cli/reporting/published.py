@@ -23,7 +23,8 @@ TITLES = {
     "bigcodebench-hard-instruct": "BigCodeBench-Hard, instruct", "livecodebench": "LiveCodeBench",
     "livecodebench-easy": "LiveCodeBench, easy", "livecodebench-medium": "LiveCodeBench, medium",
     "livecodebench-hard": "LiveCodeBench, hard", "humaneval-mean": "HumanEval, mean of base and plus",
-    "mbpp-mean": "MBPP, mean of base and plus", "average": "Average",
+    "mbpp-mean": "MBPP, mean of base and plus", "average": "Average", "pass-rate": "Tasks passed",
+    "fail-rate": "Tasks failed",
 }  # fmt: skip
 NO_TEST = "Published figures come without per-task results: no interval and no p-value can be given for them."
 
@@ -100,9 +101,13 @@ def against(which: str, runs: Runs) -> Table:
         raise UsageError(f"--against {which}: no such table; there are paper, {there}")
     notes = [NO_TEST]
     columns = shared_columns(asked, runs)
+    measured = models(runs)
     if number:
         rows = list(asked[0].rows)
         notes.insert(0, f"{asked[0].source}: {asked[0].shows}.")
+        if not columns:
+            columns, measured = shared_columns(asked, {}), []
+            notes.append(f"None of your benchmarks is a column of {asked[0].source}: it stands alone.")
     else:
         rows = [r for t in asked for r in t.rows if any(alike(r.model, model) for model in models(runs))]
         if not rows:
@@ -110,10 +115,12 @@ def against(which: str, runs: Runs) -> Table:
             if runs:
                 notes.append("No published model bears the name of one of yours; these are the papers' main tables.")
     notes += [f"{t.source}: {t.remark}" for t in asked if t.remark and any(r.source == t.source for r in rows)]
+    if not runs:  # of several tables, the columns of those whose rows are shown
+        columns = [c for c in columns if any(c in r.figures for r in rows)]
     body = [{"source": source, "model": r.name} | cells for r, source, cells in merged(rows, columns)]
-    body += [{"source": "measured", "model": model} | ours(runs, model, columns) for model in models(runs)]
+    body += [{"source": "measured", "model": model} | ours(runs, model, columns) for model in measured]
     shown = [Column("source", "Source"), Column("model", "Model")]
-    shown += [Column(c, heading(c), "score" if numbers_in_percent(c) else "count") for c in columns]
+    shown += [Column(c, heading(c), "score" if numbers_in_percent(c) else "number") for c in columns]
     return Table("against", "Beside published figures", shown, body, notes)
 
 
@@ -133,7 +140,7 @@ def heading(column: str) -> str:
 
 
 def numbers_in_percent(column: str) -> bool:
-    """All but the counts of errors of Target-DPO's Table 18, whose columns are exceptions."""
+    """All but counts, of errors, features, problems and tests, whose columns begin with a capital."""
     return column[0].islower()
 
 
@@ -142,7 +149,8 @@ def figures(row: Row, columns: list[str]) -> dict:
     cells: dict = {}
     for c in columns:
         if not numbers_in_percent(c):
-            cells[c] = int(row.figures[c]) if c in row.figures else None
+            count = row.figures.get(c)
+            cells[c] = int(count) if count is not None and count.is_integer() else count
         elif c.endswith("+"):
             cells[c] = (row.figures.get(c[:-1]), row.figures.get(c))
         else:
