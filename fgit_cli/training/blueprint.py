@@ -72,7 +72,10 @@ def check_attention(model: Any, options: Options, device: str) -> None:
         raise UsageError(f"--attention {name} needs a GPU; on a CPU there are sdpa and eager")
     if name == "varlen":
         return
-    before = model.config.get_text_config()._attn_implementation
+    config = model.config.get_text_config()
+    before = config._attn_implementation
+    if name == "sdpa" and getattr(config, "attn_logit_softcapping", None):  # older transformers would leave the cap out
+        raise UsageError(f"--attention sdpa: it does not cap scores as {kind} does; give --attention eager")
     try:
         model.set_attn_implementation(name)
     except ImportError:
