@@ -187,8 +187,8 @@ class Table:
         return ((arm, rate, seed) for seed in self.seeds for rate in self.rates for arm in self.arms)
 
 
-def _shares(levels: tuple[float, ...]) -> tuple[Arm, ...]:
-    return tuple(replace(arm, name=at_level(arm.name, p), restyled=p) for p in levels for arm in SHARED)
+def _shares(levels: tuple[float, ...], arms: tuple[Arm, ...] = SHARED) -> tuple[Arm, ...]:
+    return tuple(replace(arm, name=at_level(arm.name, p), restyled=p) for p in levels for arm in arms)
 
 
 TABLES = {
@@ -216,7 +216,12 @@ TABLES = {
         CHOOSING[:3],
     ),
     "core-confirmation": Table("Does FGit add to SFT", "confirmation", (SFT, CORE[3]), RATES, CONFIRMING),
-    "shares": Table("What a weight counts for", "confirmation", _shares(SHARES), (2e-4, 5e-4), CONFIRMING[:8]),
+    "shares": Table(
+        "What a weight counts for", "confirmation", _shares(SHARES, SHARED[:2]), (2e-4, 5e-4), CONFIRMING[:8]
+    ),
+    "shares-others": Table(
+        "The figure's other arms", "confirmation", _shares(SHARES, SHARED[2:]), (2e-4, 5e-4), CONFIRMING[:3]
+    ),
     "further-shares": Table(
         "The same between no style and a little", "confirmation", _shares(FURTHER_SHARES), (2e-4, 5e-4), CONFIRMING[:3]
     ),

@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "figures"
 
 def share_curve() -> dict[str, list[tuple[float, float]]]:
     """Each arm's (s, gain over SFT in points) by level and rate, means over seeds, as far as there are rows."""
-    found = rows("shares") + rows("further-shares")
+    found = [row for table in ("shares", "shares-others", "further-shares") for row in rows(table)]
     gradient = {(r["arm"], r["seed"]): r["share"]["gradient"] for r in found if r.get("share")}
     curves: dict[str, list[tuple[float, float]]] = {}
     for arm in SHARED[1:]:
