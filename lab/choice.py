@@ -22,13 +22,17 @@ FRONT = "front"  # the table of what was chosen
 
 
 class Point(NamedTuple):
-    """An arm at a rate: pass@1 of all tasks, gained on tuned shapes over the base, kept on untuned ones; [0, 1]."""
+    """An arm at a rate: pass@1 of all tasks, gained on tuned shapes over the base, kept on untuned ones; [0, 1].
+
+    `divergence`: KL(base ‖ tuned) a token on untuned prompts, in nats (lab/forgetting.py).
+    """
 
     arm: str
     rate: float
     passed: float
     gained: float
     kept: float
+    divergence: float = 0.0
 
 
 def points(table: str) -> list[Point]:
@@ -40,7 +44,8 @@ def points(table: str) -> list[Point]:
         passed = numpy.mean(list(verdicts(found, arm, (rate,)).values()), axis=0)
         other = untuned(split)
         kept = passed[other & (base == 1)].mean()
-        out.append(Point(arm, rate, passed.mean(), (passed - base)[~other].mean(), kept))
+        moved = numpy.mean([r.get("divergence", 0.0) for r in found if (r["arm"], r["rate"]) == (arm, rate)])
+        out.append(Point(arm, rate, passed.mean(), (passed - base)[~other].mean(), kept, float(moved)))
     return out
 
 

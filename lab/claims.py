@@ -12,7 +12,19 @@ import numpy
 
 from fgit_cli.core.crossed import Components
 from lab import choice
-from lab.arms import CONFIRMING, HIGHER_RATES, MIDDLE, PAIRED_RATES, RATES, RESTYLED_RATES, SHARES, TABLES, at_level
+from lab.arms import (
+    CONFIRMING,
+    FORK_CANDIDATES,
+    HIGHER_RATES,
+    MIDDLE,
+    PAIRED_RATES,
+    RATES,
+    RESTYLED_RATES,
+    SHARES,
+    SIGNED,
+    TABLES,
+    at_level,
+)
 from lab.effects import effect
 from lab.rows import moved, rows, verdicts
 from lab.splits import compositions
@@ -85,6 +97,21 @@ COMPARISONS = (
         _paired(f"Target-{x}", f"Target-{x}, {how}", "Target-DPO, Table 3")
         for x in ("DPO", "RPO")
         for how in ("half of the pairs whole", "symmetric")
+    ),
+    Comparison(SIGNED.name, "SFT", "what is left of `signed`", "signed-confirmation", RATES),
+    Comparison(SIGNED.name, _OWN, "what is left of `signed`", "signed-confirmation", RATES),
+    *(
+        Comparison(arm.name, "SFT", "open", table, TABLES[table].rates)
+        for table in ("fork-candidates", "fork-candidates-restyled")
+        for arm in FORK_CANDIDATES
+        if arm.name != "SFT"
+    ),
+    *(
+        Comparison(
+            at_level("fixed 2", level), at_level("SFT", level), "open: what a weight counts for", "shares", (rate,)
+        )
+        for rate in TABLES["shares"].rates
+        for level in SHARES
     ),
 )
 

@@ -52,14 +52,26 @@ def _draw_shares(figure: Any) -> None:
 
 
 def _draw_front(figure: Any) -> None:
-    look, axes = figure.fgit, figure.subplots()
+    look, (kept, moved) = figure.fgit, figure.subplots(1, 2, sharey=True)
     for number, (arm, found) in enumerate(front().items()):
-        xs, ys = [100 * p.kept for p in found], [100 * p.gained for p in found]
-        axes.plot(xs, ys, "o-", color=look.series(number), linewidth=1, label=arm)
-    axes.axvline(100 * KEEP, color=look.muted, linewidth=0.8)
-    axes.set_xlabel("kept of what the base solves on untuned shapes, %")
-    axes.set_ylabel("gained on tuned shapes, points")
-    look.legend(axes, above=True)
+        gained = [100 * p.gained for p in found]
+        # the hues once, then again with a dashed line
+        style = {"color": look.series(number), "linestyle": "-" if number < 8 else "--", "marker": "o"}
+        kept.plot([100 * p.kept for p in found], gained, label=arm, linewidth=1, markersize=3, **style)
+        moved.plot([p.divergence for p in found], gained, linewidth=1, markersize=3, **style)
+    kept.axvline(100 * KEEP, color=look.muted, linewidth=0.8)
+    kept.set_xlabel("kept of what the base solves on untuned shapes, %")
+    kept.set_ylabel("gained on tuned shapes, points")
+    moved.set_xscale("log")
+    moved.set_xlabel("KL(base ‖ tuned) on untuned prompts, nats a token")
+    figure.legend(
+        *kept.get_legend_handles_labels(),
+        ncols=3,
+        loc="outside upper left",
+        frameon=False,
+        labelcolor=look.ink,
+        fontsize=8,
+    )
 
 
 FIGURES = {

@@ -14,7 +14,7 @@ from fgit_cli.reporting.formats import markdown
 from fgit_cli.reporting.repeated_runs import lab as runs_table
 from fgit_cli.reporting.repeated_runs import lab_run
 from fgit_cli.reporting.table import Column, Table
-from lab import figures
+from lab import figures, real_table
 from lab.arms import BATCH, RECORDS, TABLES
 from lab.choice import FRONT, KEEP, cells, chosen
 from lab.claims import COMPARISONS, GROUPS, PRIMARY, Comparison, Primary
@@ -200,7 +200,7 @@ def looked_at(table: str) -> str:
 
 
 def main() -> None:
-    out = [HEAD, primary(), drawn(), comparisons()]
+    out = [HEAD, primary(), drawn(), real_table.section(), comparisons()]
     for name in (*TABLES, FRONT):
         title, split = (
             (TABLES[name].title, TABLES[name].split) if name in TABLES else ("What was chosen", "confirmation")
