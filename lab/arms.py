@@ -213,7 +213,7 @@ TABLES = {
         "validation",
         tuple(replace(arm, tuned=True) for arm in restyled(FRONT, LEVEL)),
         FRONT_RATES,
-        CHOOSING[:3],
+        CHOOSING[:2],
     ),
     "core-confirmation": Table("Does FGit add to SFT", "confirmation", (SFT, CORE[3]), RATES, CONFIRMING),
     "shares": Table(
