@@ -197,8 +197,9 @@ PRIMARY = (
         _slope, ("shares",), _slope_before, _slope_expected, len(TABLES["shares"].seeds),
     ),
     Primary(
-        "A loss at the fork is better than SFT at equal forgetting: each at the arm and rate, chosen on the validation "
-        "split, of highest pass@1 among those that keep 98 % of what the base solves on untuned shapes", "points",
+        "A loss at the fork is better than SFT at equal forgetting, all records restyled: each at the arm and rate, "
+        "chosen on the validation split, of highest pass@1 among those that keep 98 % of what the base solves on "
+        "untuned shapes", "points",
         _at_equal_forgetting, ("front-validation", choice.FRONT),
         lambda: _before("restyled", _WINNER, RESTYLED_RATES[:1]), None, len(CONFIRMING),
     ),

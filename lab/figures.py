@@ -1,5 +1,6 @@
 """The page's two figures, from the rows: what a weight gains against the faults' share, and gained against kept."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,19 @@ def front() -> dict[str, list[Point]]:
     return {arm: sorted(found, key=lambda p: p.rate) for arm, found in arms.items()}
 
 
+def _logarithmic(axes: Any, labelled: Callable[[float], bool] = lambda x: False) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")  # powers would be written as mathematics, which the look has switched off
+    axes.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if labelled(x) else "")
+
+
 def _draw_shares(figure: Any) -> None:
     look, axes = figure.fgit, figure.subplots()
     for number, (name, curve) in enumerate(share_curve().items()):
         xs, ys = zip(*curve, strict=True)
         axes.plot(xs, ys, marker="o", color=look.series(number // 2), linestyle="-" if number % 2 else "--", label=name)
     axes.axhline(0, color=look.muted, linewidth=0.8)
-    axes.set_xscale("log")
+    _logarithmic(axes, lambda x: f"{x:e}"[0] in "25")
     axes.set_xlabel("s, the marked tokens' share of SFT's squared gradient")
     axes.set_ylabel("pass@1 over SFT, points")
     look.legend(axes, above=True)
@@ -59,11 +66,14 @@ def _draw_front(figure: Any) -> None:
         style = {"color": look.series(number), "linestyle": "-" if number < 8 else "--", "marker": "o"}
         kept.plot([100 * p.kept for p in found], gained, label=arm, linewidth=1, markersize=3, **style)
         moved.plot([p.divergence for p in found], gained, linewidth=1, markersize=3, **style)
+    kept.set_xlim(79, 101)
+    kept.set_ylim(-10, 43)  # what falls below has unlearned its own tasks too
     kept.axvline(100 * KEEP, color=look.muted, linewidth=0.8)
-    kept.set_xlabel("kept of what the base solves on untuned shapes, %")
+    kept.set_xlabel("kept on untuned shapes, %")
     kept.set_ylabel("gained on tuned shapes, points")
-    moved.set_xscale("log")
-    moved.set_xlabel("KL(base ‖ tuned) on untuned prompts, nats a token")
+    _logarithmic(moved)
+    moved.set_xlim(right=0.06)
+    moved.set_xlabel("KL(base ‖ tuned) there, nats a token")
     figure.legend(
         *kept.get_legend_handles_labels(),
         ncols=3,

@@ -37,6 +37,14 @@ def _set(name: str, found: Sequence[Run]) -> Iterator[str]:
     yield f"|---|---|{'---:|' * 5}\n"
     for run in runs:
         yield _line(run)
+    if any(run["source"] for run in runs):
+        yield from _differences(runs)
+    else:
+        yield "\nNo arm has been tuned yet.\n"
+
+
+def _differences(runs: Sequence[Run]) -> Iterator[str]:
+    """The arms' differences from each other and from the base, on the same pairs."""
     yield "\n| tuned on | difference | log-ratio | NLL of the correct response |\n|---|---|---:|---:|\n"
     for source in dict.fromkeys(r["source"] for r in runs if r["source"]):
         for arm, than in DIFFERENCES:

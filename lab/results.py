@@ -176,7 +176,7 @@ def report(table: str) -> str:
         row["kept"] = 100 * float(numpy.mean([passed[solved] for passed in by_seed]))
     columns = [column for column in (*made.columns, Column("kept", "Kept", "percent")) if column.name in SHOWN]
     columns.sort(key=lambda column: SHOWN.index(column.name))
-    return markdown([Table(made.name, made.title, columns, made.rows, made.notes[:1])]).partition("\n\n")[2]
+    return markdown([Table(made.name, made.title, columns, made.rows, made.notes[:1])], []).partition("\n\n")[2]
 
 
 MEASURED = {
