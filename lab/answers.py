@@ -74,7 +74,7 @@ class Answers:
         given = {"model": str(model), "batch_size": 50, "max_new_tokens": 200, "work_dir": str(kept), "workers": 1}
         options = judging.Options(bench="mini", quiet=True, output=str(out), given=frozenset(given), **given)
         with ask.kept(options, bench) as samples:
-            judging.evaluate(replace(options, files=[samples]), bench, "none")
+            judging.evaluate(replace(options, files=[samples], extract="none"), bench)
         found = {}
         with open(self.file, "ab") as file:
             for row in read([str(out)]):
