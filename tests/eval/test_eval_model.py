@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli.benches import prompts
-from fgit_cli.benches.bench import load
+from fgit_cli.benches.bench import keep_only, load
 from fgit_cli.commands import eval as command
 from fgit_cli.engines.generation import server as server_engine
 from fgit_cli.errors import EngineError, UsageError
@@ -73,7 +73,7 @@ def test_equal_samples_are_refused(small):
 
 def test_tasks_that_are_not_judged_are_not_asked(small):
     asked = questions(small)
-    command.select(asked.bench, "HumanEval/1")
+    keep_only(asked.bench, "HumanEval/1")
     assert [r.key for r in asked.requests()] == ["HumanEval/1"]
 
 
