@@ -56,12 +56,14 @@ def _download(release: Release) -> Path:
             return Path(getattr(module, release.fetch)())
     except ImportError:
         raise MissingExtra(
-            f"{release.name} is not in {release.cached.parent} (give --data FILE); its download", "eval"
+            f"{release.name} is not in {release.cached.parent} (give --data FILE or {release.override}=FILE); its "
+            "download",
+            "eval",
         ) from None
     except OSError as error:
         raise EngineError(
             f"{release.name} {release.version} is not in {release.cached.parent} and its download failed ({error}); "
-            "give the file by --data FILE"
+            f"give the file by --data FILE, or by {release.override}=FILE where a command has no --data"
         ) from None
 
 
