@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Comparison, to_field
-from fgit_cli.core.textdiff import TooLong
+from fgit_cli.core.diff_field import Comparison, from_field, to_field
+from fgit_cli.core.textdiff import Difference, TooLong
 from fgit_cli.errors import InputError
 from fgit_cli.stages.running import Tally
 
@@ -44,17 +44,32 @@ def diff(pairs: Iterable[TextPair], tally: Tally, made: Comparison) -> Iterator[
 
 def compared(pair: TextPair, tally: Tally, made: Comparison) -> bool:
     """Give the record its `diff`; False, and a reject, where it has none."""
-    record, correct, incorrect = pair
+    record, _, incorrect = pair
     if incorrect is None:
         tally.count("unpaired")
         return True
-    try:
-        difference = made.compare(incorrect, correct)
-    except TooLong as reason:
-        tally.reject(record, str(reason))
-        return False
-    if difference.correct.empty and difference.incorrect.empty:
-        tally.reject(record, made.why_none(incorrect, correct))
+    difference = differing(pair, incorrect, tally, made)
+    if difference is None:
         return False
     record["diff"] = to_field(difference, made)
     return True
+
+
+def differing(pair: TextPair, incorrect: str, tally: Tally, made: Comparison, kept: bool = False) -> Difference | None:
+    """How the correct response differs from the incorrect one; None, and a reject, where it does not or is too long.
+
+    With `kept` it is what the record's own `diff` says, where it has one.
+    """
+    record, correct, _ = pair
+    try:
+        if kept and record.get("diff") is not None:
+            difference, made = from_field(record["diff"], correct, incorrect)
+        else:
+            difference = made.compare(incorrect, correct)
+    except TooLong as reason:
+        tally.reject(record, str(reason))
+        return None
+    if difference.correct.empty and difference.incorrect.empty:
+        tally.reject(record, made.why_none(incorrect, correct))
+        return None
+    return difference

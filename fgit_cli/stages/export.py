@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fgit_cli.core import fields
-from fgit_cli.core.diff_field import Comparison, from_field
+from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.spans import value_spans
-from fgit_cli.core.textdiff import Side, TooLong
+from fgit_cli.core.textdiff import Side
 from fgit_cli.errors import InputError
-from fgit_cli.stages.diff import TextPair
+from fgit_cli.stages.diff import TextPair, differing
 from fgit_cli.stages.running import Tally
 
 IGNORED = -100  # a label that counts in no loss, for transformers and TRL
@@ -64,20 +64,9 @@ def spans(
 
 def _sides(pair: TextPair, tally: Tally, made: Comparison) -> tuple[Side, Side] | None:
     """What differs on either side, as the record's `diff` has it or compared now; None, and a reject, where nothing."""
-    record, correct, incorrect = pair
-    nothing = Side([], [], [])
-    if incorrect is None:
+    if pair.incorrect is None:
         tally.count("unpaired")
+        nothing = Side([], [], [])
         return nothing, nothing
-    try:
-        if record.get("diff") is not None:
-            difference, made = from_field(record["diff"], correct, incorrect)
-        else:
-            difference = made.compare(incorrect, correct)
-    except TooLong as reason:
-        tally.reject(record, str(reason))
-        return None
-    if difference.correct.empty and difference.incorrect.empty:
-        tally.reject(record, made.why_none(incorrect, correct))
-        return None
-    return difference.correct, difference.incorrect
+    difference = differing(pair, pair.incorrect, tally, made, kept=True)
+    return (difference.correct, difference.incorrect) if difference is not None else None
