@@ -182,7 +182,7 @@ class Driver:
             if self.mark.exists() and self.mark.read_text():
                 return int(self.mark.read_text())
             assert self.process.poll() is None, self.process.communicate()
-            time.sleep(0.1)
+            time.sleep(0.1)  # looked at again until another process has written it
         raise AssertionError("no worker came to the mark")
 
     def end(self):

@@ -155,7 +155,7 @@ def f(x):
         while time.process_time() < end: pass
     elif os.path.exists({str(tmp_path / "slow")!r}):
         os.remove({str(tmp_path / "slow")!r})
-        if x != 2: time.sleep(20)
+        if x != 2: time.sleep(20)  # would be seen in the time if it were waited for
     return x * x
 """
     with Executor("none", workers=2) as unprotected:

@@ -20,8 +20,8 @@ def opened(options):
             mark = Path(record["mark"]) if "mark" in record else None
             if mark and not mark.exists():
                 mark.write_text(str(os.getpid()))
-                time.sleep(300)
-            time.sleep(record.get("seconds", 0))
+                time.sleep(300)  # until the test kills this worker; the next one finds the mark and goes on
+            time.sleep(record.get("seconds", 0))  # so that a run lasts until the test kills or interrupts it
             tally.count("seen")
             yield record
 
