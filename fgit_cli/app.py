@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from fgit_cli import __version__, completion, messages
-from fgit_cli.errors import INTERRUPTED, EngineError, FgitError
+from fgit_cli.errors import INTERRUPTED, EngineError, FgitError, one_line
 from fgit_cli.options import Spec, default_of, read_config, specs
 
 COMMANDS = {
@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return parsed if isinstance(parsed, int) else 0
     except FgitError as error:
-        messages.say(name, _one_line(str(error)))
+        messages.say(name, one_line(error))
         return error.exit_code
     except BrokenPipeError:
         _drop_stdout()
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
             meant = _meant(error, name, arguments)
             if meant:
                 message = f"{message.split(' (')[0].rstrip('.')}; did you mean {meant}?"
-            messages.say(name, f"{_one_line(message).rstrip('.')}{' ' if meant else '. '}See `{who} --help`.")
+            messages.say(name, f"{one_line(message).rstrip('.')}{' ' if meant else '. '}See `{who} --help`.")
             return 2
         raise
 
@@ -233,10 +233,6 @@ _FULL = (
     errno.EIO,
     errno.EROFS,
 )  # a disk's fault, in whatever is being written
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
 
 
 def _drop_stdout() -> None:

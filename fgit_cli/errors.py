@@ -64,3 +64,8 @@ class MissingExtra(UsageError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs packages that are not installed; {install.advice(extra)}")
         self.extra = extra
+
+
+def one_line(what: object, longest: int | None = None) -> str:
+    """What an error or a text says, in one line of at most `longest` characters: libraries write theirs in several."""
+    return " ".join(str(what).split())[:longest]

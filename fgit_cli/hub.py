@@ -7,7 +7,7 @@ import functools
 import re
 from pathlib import Path
 
-from fgit_cli.errors import UsageError
+from fgit_cli.errors import UsageError, one_line
 
 NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # Classes of huggingface_hub, and of the network libraries below it, by name: their modules differ by version.
@@ -71,5 +71,5 @@ def reason(error: BaseException) -> str:
     for named, words in REASONS:
         if kinds & set(named):
             return words
-    said = " ".join(str(error).split())
+    said = one_line(error)
     return f"{type(error).__name__}: {said[:80]}{'…' if len(said) > 80 else ''}"

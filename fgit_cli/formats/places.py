@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fgit_cli import install
-from fgit_cli.errors import InputError, UsageError
+from fgit_cli.errors import InputError, UsageError, one_line
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://")
 _WILD = re.compile(r"[*?\[]")
@@ -64,7 +64,7 @@ def open_read(name: str) -> BinaryIO:
     except OSError as error:
         raise InputError(f"cannot be opened: {error.strerror or error or 'it is not there'}", name) from None
     except Exception as error:  # an address's own library has its own errors
-        raise InputError(f"cannot be opened: {type(error).__name__}: {_line(error)}", name) from None
+        raise InputError(f"cannot be opened: {type(error).__name__}: {one_line(error, 200)}", name) from None
 
 
 def open_new(name: str) -> Any:
@@ -209,7 +209,7 @@ def identity(name: str) -> str:
         try:
             return f"{name} {system.ukey(path)}"
         except Exception as error:
-            raise InputError(f"cannot be opened: {_line(error)}", name) from None
+            raise InputError(f"cannot be opened: {one_line(error, 200)}", name) from None
     try:
         if not is_folder(name):
             return _digest(local(name))
@@ -229,8 +229,4 @@ def as_os_error(error: Exception) -> OSError:
     """An error of an address's library as one of the file system."""
     if isinstance(error, OSError) and error.strerror:
         return error
-    return OSError(errno.EIO, f"{type(error).__name__}: {_line(error)}")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return OSError(errno.EIO, f"{type(error).__name__}: {one_line(error, 200)}")

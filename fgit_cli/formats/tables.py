@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
-from fgit_cli.errors import FgitError, InputError, MissingExtra
+from fgit_cli.errors import FgitError, InputError, MissingExtra, one_line
 from fgit_cli.formats.texts import Rows
 
 ROWS = 256  # turned into objects at a time
@@ -180,7 +180,7 @@ class _reading:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return one_line(error, 300) or type(error).__name__
 
 
 def _pyarrow(what: str) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from fgit_cli.errors import one_line
+
 SECONDS = 10.0  # for one text
 LONGEST = 64 << 20  # characters of a text
 _MEMORY = 1 << 30  # bytes that rendering a text may take
@@ -104,7 +106,7 @@ def said(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it calls itself without end"
     name = "" if isinstance(error, Unbounded) else f"{type(error).__name__}: "
-    return " ".join(f"{name}{error}".split())[:300]
+    return one_line(f"{name}{error}", 300)
 
 
 class _Clock:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from fgit_cli.errors import FgitError
+from fgit_cli.errors import FgitError, one_line
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,7 +43,7 @@ def bug_of(error: BaseException) -> Bug:
     at = (own or frames)[-1]
     name = Path(at.filename)
     place = name.relative_to(_PACKAGE).as_posix() if own else name.name
-    return Bug(type(error).__name__, f"{place}:{at.lineno}", " ".join(str(error).split())[:_TEXT])
+    return Bug(type(error).__name__, f"{place}:{at.lineno}", one_line(error, _TEXT))
 
 
 def or_bug(function: Callable[[T], R]) -> Callable[[T], "R | Bug"]:

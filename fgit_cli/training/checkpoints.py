@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.errors import EngineError, UsageError, one_line
 from fgit_cli.messages import flag
 from fgit_cli.options import resolved
 from fgit_cli.training import manifest
@@ -121,7 +121,7 @@ def load(accelerator: Any, checkpoint: Path) -> int:
     try:
         accelerator.load_state(str(checkpoint))
     except Exception as error:
-        what = " ".join(str(error).split())[:200]
+        what = one_line(error, 200)
         raise EngineError(
             f"{checkpoint} cannot be read ({type(error).__name__}: {what}); was it written with other versions of "
             "torch, accelerate or DeepSpeed? Remove it to go on from an older one"

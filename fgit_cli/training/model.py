@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli import hub
-from fgit_cli.errors import UsageError
+from fgit_cli.errors import UsageError, one_line
 from fgit_cli.training import blueprint
 from fgit_cli.training.options import Options
 
@@ -128,7 +128,7 @@ def with_adapters(model: Any, options: Options) -> Any:
     try:
         return get_peft_model(model, adapters)
     except (ValueError, TypeError) as error:
-        modules, what = " ".join(options.lora_target_modules) or "(all linear layers)", " ".join(str(error).split())
+        modules, what = " ".join(options.lora_target_modules) or "(all linear layers)", one_line(error)
         raise UsageError(f"--lora-target-modules {modules}: {what[:200]}") from None
 
 
@@ -195,7 +195,7 @@ class explained:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         told = isinstance(error, (OSError, ValueError)) and not getattr(error, "errno", None)
         if told or type(error).__name__ == "SafetensorError":
-            what = " ".join(str(error).split())
+            what = one_line(error)
             if "trust_remote_code" in what:
                 what = "it comes with Python code of its own; --trust-remote-code runs that code"
             elif "does not recognize this architecture" in what or "Unrecognized model" in what:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.errors import EngineError, UsageError, one_line
 from fgit_cli.training.attention import NAME
 from fgit_cli.training.forward import log_probabilities
 from fgit_cli.training.head import device_of, picked, unwrap
@@ -148,7 +148,7 @@ class _Probe:
         try:
             found = self.in_layout(layout)
         except Exception as error:  # of a kernel that this GPU or torch does not run, as much as of the layout
-            said = " ".join(str(error).split())[:200]
+            said = one_line(error, 200)
             return said if isinstance(error, EngineError) else f"{type(error).__name__} on a probe: {said}"
         if self._half():
             off = float(np.abs(found - own).max())

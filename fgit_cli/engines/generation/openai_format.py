@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from fgit_cli.engines.generation import Completion, Request, Sampling
+from fgit_cli.errors import one_line
 
 _WORD = re.compile(r"\w+")
 
@@ -105,7 +106,7 @@ def message(content: bytes) -> str:
         if isinstance(found, dict) and found.get(name):
             found = found[name]
     text = found if isinstance(found, str) else orjson.dumps(found).decode()
-    return " ".join(text.split())[:300]
+    return one_line(text, 300)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -12,7 +12,7 @@ from fgit_cli import __version__, hub
 from fgit_cli.engines.generation import Answer, Completion, Finished, Request, RequestFailed, Sampling
 from fgit_cli.engines.tokenizing import prompter
 from fgit_cli.engines.tokenizing.templates import Refused
-from fgit_cli.errors import EngineError, MissingExtra, UsageError
+from fgit_cli.errors import EngineError, MissingExtra, UsageError, one_line
 
 WINDOW = 8  # batches read ahead, so that prompts of like length share a batch
 
@@ -49,7 +49,7 @@ class TransformersEngine:
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, **origin)
         except (OSError, ValueError, KeyError) as error:
-            what = " ".join(str(error).split())[:300]
+            what = one_line(error, 300)
             raise UsageError(f"--model {model}: cannot be loaded: {what}") from None
         self._open(loaded.to(where).eval(), model, batch_size, template)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fgit_cli import jsonl
-from fgit_cli.errors import AnswerIsNo, EngineError, FgitError, InputError, MissingExtra, UsageError
+from fgit_cli.errors import AnswerIsNo, EngineError, FgitError, InputError, MissingExtra, UsageError, one_line
 from fgit_cli.formats import places
 from fgit_cli.options import FilterOptions, cores
 from fgit_cli.stages.cluster import pieces
@@ -157,7 +157,7 @@ def _results(ray: Any, jobs: list[Job], slots: int, tally: Tally) -> Iterator[tu
                 yield job, {"failed": {"exit_code": EngineError.exit_code, "message": _cause(error)}}
             except ray.exceptions.RayError as error:
                 lost = losses[job.piece] = losses.get(job.piece, 0) + 1
-                why = " ".join(str(error).split())[:150]
+                why = one_line(error, 150)
                 if lost >= LOST:
                     message = f"{lost} workers were lost over it, the last one so: {why}"
                     yield job, {"failed": {"exit_code": EngineError.exit_code, "message": message}}
@@ -169,7 +169,7 @@ def _results(ray: Any, jobs: list[Job], slots: int, tally: Tally) -> Iterator[tu
 def _cause(error: Any) -> str:
     """What a task met that no code foresaw, in a line."""
     cause = getattr(error, "cause", None) or error
-    text = " ".join(str(cause).split())
+    text = one_line(cause)
     if "fgit_cli" in text and "No module named" in text:
         return "fgit is not installed on the nodes of the cluster, or not for the Python of Ray's workers"
     return f"{type(cause).__name__}: {text[:300]}"
@@ -208,7 +208,7 @@ def _connect(ray: Any, options: FilterOptions) -> None:
             socket.create_connection((place["host"], int(place["port"])), timeout=ANSWER).close()
         ray.init(address=address, **how)
     except Exception as error:  # of the network, of authentication, of versions: many classes
-        why = " ".join(str(error).split())[:200]
+        why = one_line(error, 200)
         if address == "local":
             what = "no cluster could be started on this machine"
         elif address == "auto":
