@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fgit_cli.core import syntax
+from fgit_cli.core.textdiff import common_prefix, common_suffix
 
 EXAMPLE = "changes an example"
 MESSAGE = "changes a message or a URL"
@@ -72,15 +73,8 @@ def why_no_fault(correct: str, variant: str, language: str) -> str | None:
 
 def _changed(correct: str, variant: str) -> tuple[int, int]:
     """The span of the correct code between what both begin and end with."""
-    start = _shared(correct, variant)
-    most = min(len(correct), len(variant)) - start
-    back = min(most, _shared(correct[::-1], variant[::-1]))
-    return start, len(correct) - back
-
-
-def _shared(one: str, other: str) -> int:
-    """How many characters the two begin with alike."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = common_prefix(correct, variant)
+    return start, len(correct) - common_suffix(correct, variant, min(len(correct), len(variant)) - start)
 
 
 def _lines(code: str, start: int, end: int) -> str:

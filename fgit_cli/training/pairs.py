@@ -89,18 +89,19 @@ class Pair:
     @cached_property
     def shared_end(self) -> int:
         """How many tokens the two responses share at their ends, behind those that they share before."""
-        room = min(len(self.correct_ids), len(self.incorrect_ids)) - self.shared
-        n = len(self.correct_ids), len(self.incorrect_ids)
-        ends = self.correct_ids[n[0] - room :][::-1], self.incorrect_ids[n[1] - room :][::-1]
-        different = np.flatnonzero(ends[0] != ends[1])
-        return int(different[0]) if len(different) else room
+        return _alike(self.correct_ids[self.shared :][::-1], self.incorrect_ids[self.shared :][::-1])
 
     @cached_property
     def shared(self) -> int:
         """How many tokens the two responses share before their first difference."""
-        n = min(len(self.correct_ids), len(self.incorrect_ids))
-        different = np.flatnonzero(self.correct_ids[:n] != self.incorrect_ids[:n])
-        return int(different[0]) if len(different) else n
+        return _alike(self.correct_ids, self.incorrect_ids)
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> int:
+    """How many ids two arrays begin with alike."""
+    n = min(len(a), len(b))
+    different = np.flatnonzero(a[:n] != b[:n])
+    return int(different[0]) if len(different) else n
 
 
 @dataclass(frozen=True, eq=False)

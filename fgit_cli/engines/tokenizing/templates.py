@@ -23,6 +23,7 @@ from fgit_cli import prompts
 from fgit_cli.core import thinking
 from fgit_cli.core.conversations import Turn
 from fgit_cli.core.fields import Instruction
+from fgit_cli.core.textdiff import common_prefix, common_suffix
 from fgit_cli.engines.tokenizing.tokenizers import Tokenizer
 from fgit_cli.errors import UsageError
 from fgit_cli.prompts import bounded
@@ -221,8 +222,9 @@ class ChatTemplate:
                 turn["content"] = marks[-1]
             turns.append({"role": role, **turn})
         with_0, with_1 = (self._render([*turns, {"role": "assistant", "content": r}], False, tools) for r in "01")
-        prefix = _common_prefix(with_0, with_1)
-        suffix = _common_prefix(with_0[::-1], with_1[::-1])[::-1]
+        prefix = with_0[: common_prefix(with_0, with_1)]
+        alike = common_suffix(with_0, with_1, min(len(with_0), len(with_1)))
+        suffix = with_0[len(with_0) - alike :]
         if f"{prefix}0{suffix}" != with_0 or f"{prefix}1{suffix}" != with_1:
             raise Refused("the chat template does not write the response once, unchanged")
         generation = self._render(turns, True, tools)
@@ -260,13 +262,6 @@ def _contents(instruction: Instruction) -> list[str]:
 def _unthought(content: str) -> str:
     """A turn without its thinking, which some templates leave out of the turns before the last."""
     return thinking.answer(content) if thinking.tagged(content) else content
-
-
-def _common_prefix(a: str, b: str) -> str:
-    size = 0
-    while size < min(len(a), len(b)) and a[size] == b[size]:
-        size += 1
-    return a[:size]
 
 
 @lru_cache(maxsize=8)
