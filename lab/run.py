@@ -9,9 +9,7 @@ each run goes to stderr.
 """
 
 import argparse
-import io
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -19,9 +17,7 @@ from typing import Any
 
 from fgit_cli.commands.demo import STUDENT
 from fgit_cli.jsonl import dumps, read
-from fgit_cli.training import layout, losses, machines
-from fgit_cli.training.data import write_store
-from fgit_cli.training.loop import train
+from fgit_cli.training import layout, losses
 from fgit_cli.training.options import Options as TrainOptions
 from fgit_cli.training.pairs import Example
 from lab import data
@@ -30,6 +26,7 @@ from lab.arms import BATCH, TABLES, Arm
 from lab.choice import FRONT, cells
 from lab.forgetting import divergence
 from lab.rows import RESULTS
+from lab.tuning import Tuned, tune
 
 WITH_FORGETTING = ("front-validation", FRONT)
 KEPT = ("nll_fault", "nll_rest", "weight", "incorrect_preferred", "told_apart", "inactive", "margin_positive")
@@ -43,36 +40,33 @@ def run(arm: Arm, rate: float, seed: int, answers: Answers, work: Path) -> dict[
     pairs = data.pairs(work, seed, arm)
     started = time.process_time()
     model = work / "model"
-    tokens, steps = tune(arm, rate, seed, pairs, model)
+    tokens, tuned = fed(arm, rate, seed, pairs, model)
     seconds = round(time.process_time() - started, 1)
     return {
         "arm": arm.name, "rate": rate, "seed": seed,
         "verdicts": answers.verdicts(model),
         "cpu_seconds": seconds,
-        "tokens": tokens, "steps": len(steps),
-        "share": json.loads((model / "run.json").read_text(encoding="utf-8"))["fault_share"],
-        "first": {k: _short(steps[0].get(k)) for k in KEPT}, "last": {k: _short(steps[-1].get(k)) for k in KEPT},
+        "tokens": tokens, "steps": len(tuned.steps), "share": tuned.about["fault_share"],
+        "first": _short(tuned.steps[0]), "last": _short(tuned.steps[-1]),
     }  # fmt: skip
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.3g}")
+def _short(step: dict[str, Any]) -> dict[str, float | None]:
+    """What a row keeps of a step's record, in three figures."""
+    return {k: None if step.get(k) is None else float(f"{step[k]:.3g}") for k in KEPT}
 
 
-def tune(arm: Arm, rate: float, seed: int, pairs: Path, model: Path) -> tuple[int, list[dict[str, Any]]]:
-    """Train the student on the pairs into the folder `model`; the tokens fed, and the records of the steps."""
-    shutil.rmtree(model, ignore_errors=True)
+def fed(arm: Arm, rate: float, seed: int, pairs: Path, model: Path) -> tuple[int, Tuned]:
+    """The tokens fed, all passes together, in training the student on the pairs into `model`; and what it left."""
     options = TrainOptions(
         quiet=True, files=[str(pairs)], model=str(STUDENT), output_dir=str(model), seed=seed, learning_rate=rate,
         global_batch_size=BATCH, save_steps=0, **arm.train,
     )  # fmt: skip
-    job = model / "job"
-    store = write_store(options.files, job / "pairs")
-    train(options, machines.start(options, machines.plan(options)), job, io.BytesIO(), arm.loss or losses.loss)
+    tuned = tune(options, arm.loss or losses.loss)
     objective = options.made_objective
-    each = [sum(layout.row_sizes(objective, Example(store[i]), "shared")) for i in range(len(store))]
+    each = [sum(layout.row_sizes(objective, Example(tuned.pairs[i]), "shared")) for i in range(len(tuned.pairs))]
     passes = options.num_train_epochs + objective.preference  # the reference reads them once more
-    return round(sum(each) * passes), list(read([str(model / "steps.jsonl")]))
+    return round(sum(each) * passes), tuned
 
 
 def fill(name: str, work: Path, until: float) -> None:
