@@ -222,6 +222,41 @@ def test_a_row_that_json_cannot_carry_is_one_bad_line(tmp_path):
     assert [str(e) for e in said] == [f"{path}, row 2: column `a` holds NaN, which is not JSON; make it a null"]
 
 
+def test_what_columns_may_hold_beyond_python_is_kept_or_named(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    big = pa.array([10**17, 4 * 10**17, None], type=pa.timestamp("us"))
+    path = tmp_path / "a.parquet"
+    parquet(path, pa.table({"n": [1, 2, 3], "when": big}))
+    said = []
+    found = list(jsonl.read([str(path)], said.append))
+    assert found == [{"n": 1, "when": "5138-11-16T09:46:40"}, {"n": 3, "when": None}]
+    assert [str(e).partition(" (")[0] for e in said] == [
+        f"{path}, row 2: column `when` holds a timestamp[us] that has no form in JSON"
+    ]
+    bad = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"a\xff")])
+    parquet(path, pa.table({"text": bad}))
+    with pytest.raises(InputError, match=r"row 1: column `text` holds text that is not UTF-8 \(byte 1\)"):
+        list(jsonl.read([str(path)]))
+    times = pa.array([3_661_000_000_001, 3_661_120_000_000, 3_661_000_000_000, None], type=pa.time64("ns"))
+    parquet(path, pa.table({"time": times}))
+    wanted = ["01:01:01.000000001", "01:01:01.120000", "01:01:01", None]
+    assert [r["time"] for r in jsonl.read([str(path)])] == wanted
+    parquet(path, pa.table({"time": pa.array([[1]], type=pa.list_(pa.time64("ns")))}))
+    with pytest.raises(InputError, match=r"column `time` holds values of Arrow's type time64\[ns\]"):
+        list(jsonl.read([str(path)]))
+
+
+def test_the_keys_of_a_map_are_texts_and_different(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    for keys in (pa.string(), pa.large_string()):
+        column = pa.array([[("k", 1)], [("k", 1), ("k", 2)]], type=pa.map_(keys, pa.int64()))
+        parquet(path, pa.table({"x": column}))
+        said = []
+        assert list(jsonl.read([str(path)], said.append)) == [{"x": {"k": 1}}]
+        assert [str(e) for e in said] == [f"{path}, row 2: column `x` holds a map with the key 'k' more than once"]
+
+
 def test_rows_of_csv_that_do_not_fit_the_header_are_bad_lines(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('a,b\n1,"two\nlines"\n3\n\n4,5\n')
@@ -235,8 +270,50 @@ def test_rows_of_csv_that_do_not_fit_the_header_are_bad_lines(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "rows"),
+    [
+        ("a.csv", "a;b\n1;2,5\n", [{"a": "1", "b": "2,5"}]),
+        ("a.csv", '\ufeff"a;x";"b"\r\n"1";"2\r\n3"\r\n', [{"a;x": "1", "b": "2\r\n3"}]),
+        ("a.csv", "a\tb\n1\t2\n", [{"a": "1", "b": "2"}]),
+        ("a.tsv", "a,b\n1,2\n", [{"a": "1", "b": "2"}]),
+        ("a.csv", '"a;b"\n1;2\n', [{"a;b": "1;2"}]),
+        ("a.csv", "a,b;c\n1,2;3\n", [{"a": "1", "b;c": "2;3"}]),
+        ("a.csv", "sep=;\n\na;b\n1;2\n", [{"a": "1", "b": "2"}]),
+        ("a.csv", "", []),
+        ("a.csv", "\ufeff", []),
+        ("a.csv", "a,b\n", []),
+    ],
+)
+def test_the_delimiter_of_csv_is_what_its_first_line_has(tmp_path, name, text, rows):
+    (tmp_path / name).write_bytes(text.encode())
+    assert list(jsonl.read([str(tmp_path / name)])) == rows
+
+
+def test_lines_of_csv_have_their_numbers_behind_empty_ones(tmp_path):
+    (tmp_path / "a.csv").write_text("sep=;\n\na;b\n1\n")
+    with pytest.raises(InputError, match=r"a\.csv:4: 1 values, but the header names 2 columns"):
+        list(jsonl.read([str(tmp_path / "a.csv")]))
+    (tmp_path / "a.csv").write_bytes(b"a,b\r1,2\r")
+    with pytest.raises(InputError, match=r"a\.csv:1: not CSV: a carriage return is no end of a line"):
+        list(jsonl.read([str(tmp_path / "a.csv")]))
+
+
+@pytest.mark.parametrize("text", ['{\n "a": 1\n}\n', '{"a": [\n1]}\n', '{"a": "x\n', '{"a":\n1}\n'])
+def test_an_object_over_several_lines_is_named(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=r"a\.json:1: the object goes on behind its line"):
+        list(jsonl.read([str(tmp_path / "a.json")]))
+
+
+@pytest.mark.parametrize(
     ("name", "begins", "said"),
     [
+        ("a.jsonl", b"\n <html>", "a page of the web"),
+        ("a.jsonl", "[]".encode("utf-32"), "UTF-32"),
+        ("a.jsonl", '{"a": 1}'.encode("utf-16-le"), "UTF-16"),
+        ("a.jsonl", b"\x08\0\0\0\0\0\0\0{}", "neither text nor a table"),
+        ("a.jsonl.gz", gzip.compress(gzip.compress(b"{}")), "packed twice, inside by gzip"),
+        ("a.jsonl.lzma", lzma.compress(b"{}", format=lzma.FORMAT_ALONE), "packed by lzma"),
         ("a.zip", b"PK\x03\x04", "a zip archive"),
         ("a.jsonl", b"SQLite format 3\x00", "an SQLite database"),
         ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
@@ -265,6 +342,16 @@ def test_a_folder_of_files_says_what_to_give(tmp_path):
     assert places == [f"{tmp_path}/a.jsonl:1", f"{tmp_path}/b.jsonl:1"]
     with pytest.raises(InputError, match="no file fits this pattern"):
         list(jsonl.read([str(tmp_path / "*.csv")]))
+
+
+@pytest.mark.parametrize("end", PACK)
+def test_packed_files_behind_each_other_are_one_whatever_pads_them(tmp_path, end):
+    first, second = LINES[: len(LINES) // 2], LINES[len(LINES) // 2 :]
+    between = b"\x5a\x2a\x4d\x18\x03\0\0\0abc" if end == ".zst" else b"\0" * 8  # a frame that holds no content
+    begins = between if end == ".zst" else b""
+    path = tmp_path / f"a.jsonl{end}"
+    path.write_bytes(begins + PACK[end](first) + between + PACK[end](second) + between)
+    assert list(jsonl.read([str(path)])) == RECORDS
 
 
 @pytest.mark.parametrize("end", PACK)

@@ -7,6 +7,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ BEGINNINGS = {
     ".bz2": b"BZh",
 }
 NAMES = {".gz": "gzip", ".zst": "zstd", ".xz": "xz", ".bz2": "bzip2"}
+_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # a frame of zstd's without content, such as pzstd's sizes
 CHUNK = 4096  # packed bytes at a time: what they unpack to is held
 WIDEST = 1 << 31  # bytes that zstd --long may look back
 
@@ -31,6 +33,8 @@ def ending(name: str) -> str:
 
 def begun(head: bytes) -> str:
     """The ending of the packing that begins so; empty for none."""
+    if _SKIPPED.match(head):
+        return ".zst"
     return next((end for end, first in BEGINNINGS.items() if head.startswith(first)), "")
 
 
@@ -122,8 +126,8 @@ def _chunks(stream: BinaryIO, how: str) -> Iterator[bytes]:
     try:
         while chunk := rest or stream.read(CHUNK):
             rest = b""
-            if not begun_part and not chunk.strip(b"\0"):
-                continue  # padding behind the last part
+            if not begun_part and not (chunk := chunk.lstrip(b"\0")):
+                continue  # padding between parts and behind the last one
             begun_part = True
             yield part.decompress(chunk)
             if part.eof:

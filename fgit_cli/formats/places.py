@@ -61,6 +61,8 @@ def open_read(name: str) -> BinaryIO:
         return system.open(path, "rb")
     except (UsageError, InputError):
         raise
+    except FileNotFoundError:
+        raise InputError("cannot be opened: No such file or directory", name) from None
     except OSError as error:
         raise InputError(f"cannot be opened: {error.strerror or error or 'it is not there'}", name) from None
     except Exception as error:  # an address's own library has its own errors
@@ -101,6 +103,18 @@ def rename(old: str, new: str) -> None:
         system.mv(file_system(old)[1], path)
     except Exception as error:
         raise as_os_error(error) from None
+
+
+def size(name: str) -> int:
+    """The bytes of a file; 0 for one behind an address that does not say, or in which no place can be gone to."""
+    if not is_remote(name):
+        return os.path.getsize(local(name))
+    system, path = file_system(name)
+    try:
+        with system.open(path, "rb") as stream:
+            return int(system.size(path) or 0) if stream.seekable() else 0
+    except Exception:  # an address's own library has its own errors; who reads it meets them again
+        return 0
 
 
 def stem(name: str) -> str:

@@ -35,14 +35,17 @@ STRANGERS = {
     b"Obj\x01": "an Avro file; write it as Parquet",
     b"ORC": "an ORC file; write it as Parquet",
     b"\x04\x22\x4d\x18": "packed by lz4; pack it by zstd or gzip",
+    b"\xff\xfe\0\0": "UTF-32 text; make UTF-8 of it: iconv -f UTF-32 -t UTF-8",
     b"\xff\xfe": "UTF-16 text; make UTF-8 of it: iconv -f UTF-16 -t UTF-8",
     b"\xfe\xff": "UTF-16 text; make UTF-8 of it: iconv -f UTF-16 -t UTF-8",
     b"version https://git-lfs": "a pointer of Git LFS, not the file; fetch it: git lfs pull",
-    b"<!DOCTYPE": "a page of the web, not data; was the download refused?",
-    b"<!doctype": "a page of the web, not data; was the download refused?",
-    b"<html": "a page of the web, not data; was the download refused?",
-    b"<?xml": "XML",
+    b"\x1f\x9d": "packed by compress; pack it by gzip",
+    b"\x5d\0\0": "packed by lzma; pack it by xz",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x7fELF": "a program",
 }
+MARKUP = ((b"<?xml", "XML"), (b"<", "a page of the web, not data; was the download refused?"))
 TAR = 257  # where a tar archive says that it is one
 NAMED = {"Parquet": (".parquet", ".pq"), "Arrow": (".arrow", ".feather")}  # by what their names end with
 
@@ -50,7 +53,7 @@ NAMED = {"Parquet": (".parquet", ".pq"), "Arrow": (".arrow", ".feather")}  # by 
 class Block(str):
     """The name of a file of plain lines, of which those that begin in the bytes from `start` to `end` are read.
 
-    `first` is the number of the first of them.
+    `first` is the number of the first of them; 0 where it is not known, because the file is far away.
     """
 
     start: int
@@ -89,9 +92,10 @@ def rows(name: str, longest: int) -> Rows:
     label = "stdin" if name == "-" else name
     if isinstance(name, Block):
         with closing(places.open_read(name)) as stream:
-            yield from texts.lines(io.BufferedReader(_Part(stream, name), 1 << 16), label, longest, name.first)
+            label = label if name.first else f"{label} (from byte {name.start})"
+            yield from texts.lines(io.BufferedReader(_Part(stream, name), 1 << 16), label, longest, name.first or 1)
         return
-    if name.startswith("hf://") and not name.startswith("hf://datasets/"):
+    if _is_of_hub(name):
         yield from tables.hub(name)
         return
     if name != "-" and not places.is_remote(name) and os.path.isdir(places.local(name)):
@@ -162,21 +166,36 @@ def opened(name: str) -> Iterator[io.BufferedReader]:
 
 def plain_file(name: str) -> str | None:
     """The path of a file of this machine that holds lines as they are; None for anything else."""
-    if name == "-" or places.is_remote(name) or not os.path.isfile(places.local(name)):
-        return None
+    return places.local(name) if not places.is_remote(name) and holds_lines(name) else None
+
+
+def holds_lines(name: str) -> bool:
+    """Whether it is a file, here or behind an address, that holds lines as they are."""
+    if name == "-" or packing.ending(name) or _is_of_hub(name):
+        return False
+    if not places.is_remote(name) and not os.path.isfile(places.local(name)):
+        return False
     try:
-        with open(places.local(name), "rb") as stream:
-            head = _head(stream)
-            known = not packing.begun(head) and _kind(head, name, name) == "lines"
+        with closing(places.open_read(name)) as stream:
+            head = _head(_buffered(stream))
+            return not packing.begun(head) and _kind(head, name, name) == "lines"
     except (OSError, InputError):
-        return None
-    return places.local(name) if known else None
+        return False
+
+
+def _is_of_hub(name: str) -> bool:
+    """Whether it is the name of a data set of the hub, and no file there."""
+    return name.startswith("hf://") and not name.startswith("hf://datasets/")
+
+
+def _buffered(stream: Any) -> Any:
+    """The stream, or a buffer before it: what is behind an address has no `peek`."""
+    return stream if hasattr(stream, "peek") else io.BufferedReader(_Raw(stream), 1 << 16)
 
 
 def _unpacked(stream: Any, name: str) -> Any:
     """The stream, or what is packed in it: by its first bytes, or because its name says so."""
-    if not hasattr(stream, "peek"):  # of an address
-        stream = io.BufferedReader(_Raw(stream), 1 << 16)
+    stream = _buffered(stream)
     how = packing.begun(_head(stream)) or packing.ending(name)
     if how and not packing.begun(_head(stream)):
         if not _head(stream):
@@ -225,11 +244,8 @@ def _kind(head: bytes, name: str, label: str) -> str:
         return "arrow"
     if head.startswith(ARROW_STREAM):
         return "arrow stream"
-    for begins, what in STRANGERS.items():
-        if head.startswith(begins):
-            raise InputError(f"this is {what}", label)
-    if head[TAR : TAR + 5] == b"ustar":
-        raise InputError("this is a tar archive; unpack it and give its files", label)
+    if what := _stranger(head):
+        raise InputError(f"this is {what}", label)
     bare = name.lower().removesuffix(packing.ending(name))
     for what, endings in NAMED.items():
         if bare.endswith(endings) and head:
@@ -237,6 +253,26 @@ def _kind(head: bytes, name: str, label: str) -> str:
     if bare.endswith((".csv", ".tsv")):
         return bare[-3:]
     return "array" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"[" else "lines"
+
+
+def _stranger(head: bytes) -> str:
+    """What else begins with these bytes, in words; empty for what may be text."""
+    for begins, what in STRANGERS.items():
+        if head.startswith(begins):
+            return what
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for begins, what in MARKUP:
+        if text.startswith(begins):
+            return what
+    if head[TAR : TAR + 5] == b"ustar":
+        return "a tar archive; unpack it and give its files"
+    if how := packing.begun(head):
+        return f"packed twice, inside by {packing.NAMES[how]}; unpack it once"
+    if head[1:2] == b"\0" == head[3:4] and b"\0" not in (head[:1], head[2:3]):
+        return "UTF-16 text; make UTF-8 of it: iconv -f UTF-16LE -t UTF-8"
+    if b"\0" in head[:8]:
+        return "neither text nor a table that fgit knows"
+    return ""
 
 
 def _seekable(stream: Any, label: str) -> BinaryIO:

@@ -92,9 +92,12 @@ def _rows(batches: Iterable[Any], label: str) -> Rows:
         if converts is None:
             converts = _converts(batch.schema, label)
         for start in range(0, batch.num_rows, ROWS):
-            for row in batch.slice(start, ROWS).to_pylist():
+            for row in _objects(_exact_times(batch.slice(start, ROWS))):
                 number += 1
                 place = f"{label}, row {number}"
+                if isinstance(row, str):
+                    yield place, InputError(row, place)
+                    continue
                 name = ""
                 try:
                     for name, convert in converts.items():
@@ -105,12 +108,51 @@ def _rows(batches: Iterable[Any], label: str) -> Rows:
                     yield place, InputError(f"column `{name}` holds {error}", place)
 
 
+def _objects(batch: Any) -> list[dict[str, Any] | str]:
+    """The rows of a record batch; of one with a value that Python has no form for what is wrong with it, in words."""
+    try:
+        return batch.to_pylist()  # type: ignore[no-any-return]
+    except Exception:  # a date behind the year 9999, a text that is not UTF-8: pyarrow's classes are many
+        return [_object(batch.slice(number, 1)) for number in range(batch.num_rows)]
+
+
+def _object(row: Any) -> dict[str, Any] | str:
+    """The one row of a batch, or what is wrong with it."""
+    found: dict[str, Any] = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            found[name] = column[0].as_py()
+        except UnicodeDecodeError as error:
+            return f"column `{name}` holds text that is not UTF-8 (byte {error.start}); convert it"
+        except Exception as error:
+            kind = row.schema.field(name).type
+            return f"column `{name}` holds a {kind} that has no form in JSON ({_line(error)})"
+    return found
+
+
+def _exact_times(batch: Any) -> Any:
+    """The batch with times of day in nanoseconds as text: Python's own have microseconds and would lose digits."""
+    pyarrow = _pyarrow("")
+    for at, field in enumerate(batch.schema):
+        if field.type == pyarrow.time64("ns"):
+            batch = batch.set_column(at, field.name, batch.column(at).cast(pyarrow.string()))
+    return batch
+
+
 def _converts(schema: Any, label: str) -> dict[str, Convert]:
     """What makes a JSON value of each column's. Raises InputError for a column that JSON cannot carry."""
-    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+    _refuse_twice(schema.names, "two columns are", label)
+    return {
+        field.name: _without_zeros if str(field.type) == "time64[ns]" else _convert(field.type, field.name, label)
+        for field in schema
+    }
+
+
+def _refuse_twice(names: list[str], what: str, label: str) -> None:
+    """Raises InputError where a name is there twice."""
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InputError(f"two columns are named {twice!r}; rename one", label)
-    return {field.name: _convert(field.type, field.name, label) for field in schema}
+        raise InputError(f"{what} named {twice!r}; rename one", label)
 
 
 def _convert(kind: Any, name: str, label: str) -> Convert:
@@ -123,22 +165,35 @@ def _convert(kind: Any, name: str, label: str) -> Convert:
         return _finite
     if types.is_decimal(kind):
         return str
-    if types.is_timestamp(kind) or types.is_date(kind) or types.is_time(kind):
+    if types.is_timestamp(kind) or types.is_date(kind) or (types.is_time(kind) and str(kind) != "time64[ns]"):
         return lambda value: value.isoformat()
     if types.is_map(kind):
-        if not types.is_string(kind.key_type):
+        if not _is_text(kind.key_type):
             raise InputError(f"column `{name}` is a map whose keys are {kind.key_type}, not text; rename them", label)
-        inner = _convert(kind.item_type, name, label)
-        return lambda pairs: {key: inner(value) if inner and value is not None else value for key, value in pairs}
+        return _of_map(_convert(kind.item_type, name, label))
     if types.is_struct(kind):
+        _refuse_twice([field.name for field in kind], f"two fields of column `{name}` are", label)
         return _of_struct({field.name: _convert(field.type, f"{name}.{field.name}", label) for field in kind})
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind) or "list_view" in str(kind):
         return _of_list(_convert(kind.value_type, name, label))
     plain = types.is_integer(kind) or types.is_boolean(kind) or types.is_null(kind)
-    if plain or str(kind) in ("string", "large_string", "string_view"):
+    if plain or _is_text(kind):
         return None
     what = "bytes" if "binary" in str(kind) else f"values of Arrow's type {kind}"
     raise InputError(f"column `{name}` holds {what}, which JSON cannot carry; leave the column out of the file", label)
+
+
+def _is_text(kind: Any) -> bool:
+    if str(kind).startswith("dictionary<"):
+        return _is_text(kind.value_type)
+    return str(kind) in ("string", "large_string", "string_view")
+
+
+def _without_zeros(time: str) -> str:
+    """A time of day as `datetime` writes it, with as many more digits as it has."""
+    whole, _, digits = time.partition(".")
+    digits = digits.rstrip("0")
+    return f"{whole}.{digits:0<6}" if digits else whole
 
 
 def _finite(value: float) -> float:
@@ -151,6 +206,18 @@ def _of_list(inner: Convert) -> Convert:
     if inner is None:
         return None
     return lambda values: [None if value is None else inner(value) for value in values]
+
+
+def _of_map(inner: Convert) -> Convert:
+    def convert(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = {key: inner(value) if inner and value is not None else value for key, value in pairs}
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"a map with the key {twice!r} more than once")
+        return found
+
+    return convert
 
 
 def _of_struct(inner: dict[str, Convert]) -> Convert:

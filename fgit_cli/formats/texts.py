@@ -6,6 +6,7 @@ none; reading goes on behind such a row. A file that cannot be read on raises In
 
 import csv
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from io import BufferedReader
@@ -17,6 +18,8 @@ from fgit_cli.formats.values import loads
 Rows = Iterator[tuple[str, dict[str, Any] | InputError]]
 ARRAY = "a JSON array; each line must be an object (jq -c '.[]' makes lines of an array's items)"
 CHUNK = 1 << 16
+_QUOTED = re.compile(r'"(?:[^"]|"")*"?')
+_SAID = re.compile(r"sep=([,;\t|])\r?\n")
 
 
 class Lines:
@@ -65,9 +68,23 @@ def _what(error: Exception) -> str:
         return f"not UTF-8 (byte {cause.start} of the line); convert the file"
     if str(getattr(error, "line", "")).lstrip().startswith("["):
         return ARRAY
-    if isinstance(cause, ValueError):
+    text = str(getattr(error, "line", "")).strip()
+    if isinstance(cause, ValueError) and not (text.startswith("{") and _goes_on(text)):
         return str(cause)
+    if isinstance(cause, ValueError):
+        return "the object goes on behind its line; each line must be a whole one (jq -c . writes them so)"
     return "not a JSON object; each line must be one"
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a text that is not JSON lacks nothing but its end."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text) or "Unterminated" in error.msg
+    except RecursionError:
+        pass
+    return False
 
 
 def array(stream: BufferedReader, label: str, longest: int) -> Rows:
@@ -164,10 +181,23 @@ def _items(stream: BufferedReader, label: str, longest: int) -> Iterator[bytes |
 
 
 def table(stream: Any, label: str, longest: int, delimiter: str) -> Rows:
-    """The rows of CSV as objects, keyed by its first line; every value is text."""
-    whole = Lines(stream, longest)
+    """The rows of CSV as objects, keyed by its first line; every value is text.
+
+    Where the first line has no `delimiter`, a semicolon, a tab or a comma in it is taken for one. A line `sep=;` before
+    it, as Excel writes, says which it is.
+    """
     csv.field_size_limit(longest)
-    reader = csv.reader(_decoded(whole, label, longest), delimiter=delimiter, strict=True)
+    decoded = _decoded(Lines(stream, longest), label, longest)
+    before: list[str] = []
+    for line in decoded:
+        before.append(line)
+        if said := _SAID.fullmatch(line):
+            before[-1], delimiter = "\n", said[1]
+        elif line.strip():
+            outside = _QUOTED.sub("", line)
+            delimiter = next((one for one in (delimiter, ";", "\t", ",") if one in outside), delimiter)
+            break
+    reader = csv.reader(itertools.chain(before, decoded), delimiter=delimiter, strict=True)
     names: list[str] | None = None
     while True:
         place = f"{label}:{reader.line_num + 1}"
@@ -176,9 +206,8 @@ def table(stream: Any, label: str, longest: int, delimiter: str) -> Rows:
         except StopIteration:
             return
         except csv.Error as error:
-            raise InputError(f"not CSV: {error}", place) from None
-        except OSError as error:
-            raise InputError(f"cannot be read: {error}", place) from None
+            no_end = "a carriage return is no end of a line; make line feeds of them"
+            raise InputError(f"not CSV: {no_end if 'new-line' in str(error) else error}", place) from None
         if not row:
             continue
         if names is None:
@@ -197,11 +226,14 @@ def _header(row: list[str], place: str) -> list[str]:
 
 
 def _decoded(whole: Lines, label: str, longest: int) -> Iterator[str]:
-    for number, line in enumerate(whole, 1):
-        if whole.cut:
-            raise InputError(too_long(longest), f"{label}:{number}")
-        try:
+    number = 1
+    try:
+        for number, line in enumerate(whole, 1):
+            if whole.cut:
+                raise InputError(too_long(longest), f"{label}:{number}")
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            what = f"not UTF-8 (byte {error.start} of the line); convert the file"
-            raise InputError(what, f"{label}:{number}") from None
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8 (byte {error.start} of the line); convert the file"
+        raise InputError(what, f"{label}:{number}") from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error}", f"{label}:{number}") from None
