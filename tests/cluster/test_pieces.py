@@ -41,7 +41,7 @@ def test_the_blocks_of_a_file_are_its_lines_cut_at_their_ends(tmp_path_factory, 
     path = tmp_path_factory.mktemp("blocks") / "a.jsonl"
     whole = b"\n".join(lines) + (b"\n" if ended else b"")
     path.write_bytes(whole)
-    parts = pieces._blocks(str(path), block)
+    parts = pieces._blocks(str(path), len(whole), block)
     assert b"".join(whole[part.start : part.end] for part in parts) == whole
     for part, after in itertools.pairwise(parts):
         assert whole[part.end - 1 : part.end] == b"\n"
@@ -59,6 +59,34 @@ def test_records_of_blocks_are_those_of_the_file_with_their_places(tmp_path):
     whole = list(jsonl.read([name]))
     assert read == whole
     assert [one.place for one in read] == [one.place for one in whole]
+
+
+def test_a_file_behind_an_address_is_cut_as_one_of_this_machine(tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    records = [record(i) for i in range(20)]
+    here = pieces.cut([write(tmp_path / "a.jsonl", records)], block=700)
+    by_url = pieces.cut([f"file://{tmp_path}/a.jsonl"], block=700)
+    assert by_url == here
+    with fsspec.filesystem("memory").open("/sea/a.jsonl", "wb") as stream:
+        stream.write((tmp_path / "a.jsonl").read_bytes())
+    far = pieces.cut(["memory://sea/a.jsonl"], block=700)
+    assert [piece.name for piece in far] == [piece.name for piece in here]
+    assert [(p.file.start, p.file.end) for p in far] == [(p.file.start, p.file.end) for p in here]
+    read = list(jsonl.read([pickle.loads(pickle.dumps(piece.file)) for piece in far]))
+    assert read == records
+    start = far[1].file.start
+    assert next(jsonl.read([far[1].file])).place == f"memory://sea/a.jsonl (from byte {start}):1"
+    assert pieces.cut(["memory://sea/a.jsonl"]) == [pieces.Piece("memory://sea/a.jsonl", "a.jsonl")]
+    fsspec.filesystem("memory").rm("/sea", recursive=True)
+
+
+def test_what_has_no_lines_of_its_own_is_one_piece(tmp_path):
+    packed = jsonl.Writer(str(tmp_path / "a.jsonl.gz"))
+    for i in range(300):
+        packed.write(record(i))
+    packed.close()
+    (tmp_path / "b.json").write_bytes(b"[" + b",\n".join(jsonl.dumps(record(i))[:-1] for i in range(20)) + b"]")
+    assert [piece.name for piece in pieces.cut([str(tmp_path / "*")], block=100)] == ["a.jsonl.gz", "b.jsonl"]
 
 
 def test_pieces_are_named_after_their_files_and_come_in_the_order_of_names(tmp_path):

@@ -4,10 +4,10 @@ In the folder of --output the file of a piece has its name only when the piece i
 `.fgit/counts`, with what made it, so that the same command passes over it and another command is refused.
 """
 
+import contextlib
 import dataclasses
 import json
-import os
-from typing import Any
+from typing import Any, BinaryIO
 
 from fgit_cli import __version__
 from fgit_cli.errors import InputError, UsageError
@@ -72,33 +72,47 @@ def _of_file(file: str, block: int) -> list[Piece]:
     ending = ".jsonl" + packing.ending(file)
     if file.startswith("hf://"):
         stem, ending = file.removeprefix("hf://").replace("/", "-").replace(":", "-"), ".jsonl"
-    path = reading.plain_file(file)
-    if path is None or os.path.getsize(path) <= block:
+    size = places.size(file) if reading.holds_lines(file) else 0
+    if size <= block:
         return [Piece(file, f"{stem}{ending}")]
-    return [Piece(part, f"{stem}.{number:05}.jsonl") for number, part in enumerate(_blocks(path, block))]
+    return [Piece(part, f"{stem}.{number:05}.jsonl") for number, part in enumerate(_blocks(file, size, block))]
 
 
-def _blocks(path: str, block: int) -> list[Block]:
-    """The file cut at line ends, each part as small as lines let it be and no smaller than `block` but for the last."""
+def _blocks(file: str, size: int, block: int) -> list[Block]:
+    """The file cut at line ends, each part as small as lines let it be and no smaller than `block` but for the last.
+
+    Lines are counted in a file of this machine; of one behind an address little more is read than the ends.
+    """
     parts = []
-    start = end = 0
-    line = first = 1
-    with open(path, "rb") as stream:
-        while chunk := stream.read(1 << 20):
-            at = 0
-            while end + len(chunk) - start > block:
-                cut = chunk.find(b"\n", max(at, start + block - 1 - end)) + 1
-                if not cut:
-                    break
-                line += chunk.count(b"\n", at, cut)
-                at = cut
-                parts.append(Block.of(path, start, end + at, first))
-                start, first = end + at, line
-            line += chunk.count(b"\n", at)
-            end += len(chunk)
-    if end > start:
-        parts.append(Block.of(path, start, end, first))
+    start, first = 0, 0 if places.is_remote(file) else 1
+    with contextlib.closing(places.open_read(file)) as stream:
+        while start < size:
+            end = _line_end(stream, start + block, size)
+            parts.append(Block.of(file, start, end, first))
+            if first:
+                first += _line_feeds(stream, start, end)
+            start = end
     return parts
+
+
+def _line_end(stream: BinaryIO, least: int, size: int) -> int:
+    """The first offset from `least` on at which a line has just ended, or the file."""
+    stream.seek(max(least - 1, 0))
+    at = least - 1
+    while at < size and (chunk := stream.read(1 << 16)):
+        if found := chunk.find(b"\n") + 1:
+            return at + found
+        at += len(chunk)
+    return size
+
+
+def _line_feeds(stream: BinaryIO, start: int, end: int) -> int:
+    count = 0
+    stream.seek(start)
+    while start < end and (chunk := stream.read(min(end - start, 1 << 20))):
+        count += chunk.count(b"\n")
+        start += len(chunk)
+    return count
 
 
 def made_by(command: str, options: FilterOptions, piece: Piece) -> dict[str, Any]:
