@@ -1,8 +1,8 @@
 """Tables of what the other commands wrote: which model is better, where, and whether it is noise.
 
-Reads any mix of eval results, training logs, masked pairs and lab results and tells them apart by their fields.
-LABEL=FILE names a model; else it is called as its file. Eval results and logs are held in memory, pairs are counted as
-they stream by.
+Reads any mix of eval results, training logs, masked pairs, refined pairs (with their rejects, under one label) and lab
+results and tells them apart by their fields. LABEL=FILE names a model; else it is called as its file. Eval results and
+logs are held in memory, pairs are counted as they stream by.
 
     fgit report base=base.jsonl sft=sft.jsonl fgit=fgit.jsonl --baseline sft --format markdown
 """
@@ -45,7 +45,7 @@ def published_words() -> list[str]:
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
     files: list[str] = argument(
-        "What fgit eval, train or mask wrote, in any format that they write (`-` or none: stdin).",
+        "What fgit eval, train, mask or refine wrote, in any format that they write (`-` or none: stdin).",
         metavar="[LABEL=]FILE", recorded=False,
     )  # fmt: skip
     format: Format = option(

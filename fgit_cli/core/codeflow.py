@@ -223,3 +223,8 @@ def _with_decorators(s: ast.stmt, text: str) -> str:
     """A definition's source segment leaves its decorators out."""
     decorators = getattr(s, "decorator_list", [])
     return "\n".join([*(f"@{ast.unparse(d)}" for d in decorators), text])
+
+
+def tenth(share: float) -> int:
+    """The share in percent, down to whole tens; only all of it is 100."""
+    return int(10 * share + 1e-9) * 10

@@ -11,6 +11,7 @@ from fgit_cli.reporting import (
     inputs,
     masked_pairs,
     published,
+    refined_pairs,
     repairs,
     repeated_runs,
     scores,
@@ -25,7 +26,8 @@ Makers = dict[str, Callable[[], Table | None]]
 # The tables in the order of a report.
 ORDER = (
     "scores", "intervals", "gains", "comparison", "between", "passk", "tasks", "errors", "messages", "near", "faults",
-    "lab", "training", "pairs", "variants", "variant_reasons", "variant_kinds", "against",
+    "lab", "training", "pairs", "refined", "rounds", "coverage", "variants", "variant_reasons", "variant_kinds",
+    "against",
 )  # fmt: skip
 NEED_SCIPY = ("comparison", "between", "lab")
 DETAILS = ("tasks", "messages")  # long ones: text formats have them only when they are named
@@ -62,6 +64,9 @@ class Tables:
         makers |= {
             "training": partial(training_logs.training, read.logs),
             "pairs": partial(masked_pairs.table, list(read.pairs.values())),
+            "refined": partial(refined_pairs.costs, list(read.refined.values())),
+            "rounds": partial(refined_pairs.rounds, list(read.refined.values())),
+            "coverage": partial(refined_pairs.coverage, list(read.refined.values())),
         }
         if asked.variants:
             counted = inputs.variants(asked.variants)

@@ -17,6 +17,7 @@ from fgit_cli.formats import places
 from fgit_cli.formats.reading import loose_rows
 from fgit_cli.jsonl import Record
 from fgit_cli.reporting.masked_pairs import Pairs
+from fgit_cli.reporting.refined_pairs import Refined, is_refined
 from fgit_cli.reporting.repeated_runs import LabRun, lab_run
 from fgit_cli.reporting.results import JudgedSample, Run, sample
 from fgit_cli.reporting.variant_quality import VariantCounts
@@ -24,16 +25,17 @@ from fgit_cli.reporting.variant_quality import VariantCounts
 
 @dataclass
 class Inputs:
-    """Everything read: runs in the order of their files, training logs and masked pairs by name, lab results."""
+    """Everything read: runs in the order of their files; logs, masked and refined pairs by name; lab results."""
 
     runs: list[Run] = field(default_factory=list)
     logs: dict[str, list[Record]] = field(default_factory=dict)
     pairs: dict[str, Pairs] = field(default_factory=dict)
+    refined: dict[str, Refined] = field(default_factory=dict)
     lab: list[LabRun] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
-        return not (self.runs or self.logs or self.pairs or self.lab)
+        return not (self.runs or self.logs or self.pairs or self.refined or self.lab)
 
 
 @dataclass
@@ -67,18 +69,21 @@ class Labelled:
 
 
 def kind(record: dict[str, Any]) -> str:
-    """What wrote this record: `eval`, `train`, `mask` or the lab. Raises InputError for anything else."""
+    """What wrote this record: `eval`, `train`, `mask`, `refine` or the lab. Raises InputError for anything else."""
     if "task_id" in record and ("base" in record or "plus" in record):
         return "eval"
     if "correct_mask" in record and "incorrect_mask" in record:
         return "mask"
+    if is_refined(record):
+        return "refine"
     if "step" in record:
         return "train"
     if "arm" in record and "passed" in record:
         return "lab"
     raise InputError(
-        "neither an eval result (`task_id`, `base`), a training log (`step`), a masked pair (`correct_mask`) nor a lab "
-        "result (`arm`, `passed`); give what fgit eval, train or mask wrote"
+        "neither an eval result (`task_id`, `base`), a training log (`step`), a masked pair (`correct_mask`), a "
+        "refined one (`attempts`, `origin`) nor a lab result (`arm`, `passed`); give what fgit eval, train, mask or "
+        "refine wrote"
     )
 
 
@@ -99,6 +104,9 @@ def read(words: list[str]) -> Inputs:
                     case "mask":
                         name = source.label or source.stem()
                         inputs.pairs.setdefault(name, Pairs(name)).add(record)
+                    case "refine":
+                        name = source.label or source.stem()
+                        inputs.refined.setdefault(name, Refined(name)).add(record)
             except InputError as error:
                 error.place = error.place or record.place
                 raise

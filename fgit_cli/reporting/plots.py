@@ -5,9 +5,11 @@ curves.py. `drawing.py` knows matplotlib.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from fgit_cli.core.codeflow import tenth
 from fgit_cli.core.passk import mean_pass_at_k
 from fgit_cli.core.statistics import wilson
 from fgit_cli.reporting.comparison import TESTS_TITLE
@@ -36,6 +38,7 @@ def plots(read: Inputs, tables: dict[str, Table], similarities: dict[str, list[f
         *lab_ablations(tables.get("lab")),
     ]
     found += [pass_at_k(runs), losses(read.logs), weights(read.logs), histogram(similarities)]
+    found += [covered({name: refined.coverage for name, refined in read.refined.items()})]
     return [plot for plot in found if plot]
 
 
@@ -254,3 +257,25 @@ def histogram(similarities: dict[str, list[float]]) -> Plot | None:
         figure.fgit.legend(axes)
 
     return Plot("similarity", "Similarity of incorrect and correct", "As `fgit select` stored it.", draw)
+
+
+def covered(shares: dict[str, list[float]]) -> Plot | None:
+    """How much of the correct code the tests of refined pairs run, bars for each file in tens of a percent."""
+    drawn = {name: values for name, values in shares.items() if values}
+    if not drawn:
+        return None
+
+    def draw(figure: Any) -> None:
+        axes = figure.add_subplot()
+        width = 9 / len(drawn)
+        for number, (name, values) in enumerate(drawn.items()):
+            counts = Counter(tenth(value) for value in values)
+            places = [low + width * (number - (len(drawn) - 1) / 2) for low in range(0, 101, 10)]
+            heights = [100 * counts[low] / len(values) for low in range(0, 101, 10)]
+            axes.bar(places, heights, width, color=figure.fgit.series(number), label=f"{name} ({len(values)})")
+        axes.set_xticks(range(0, 101, 10), [*(f"{low}–{low + 9}" for low in range(0, 100, 10)), "100"])
+        axes.set_xlabel("lines covered, %")
+        axes.set_ylabel("share of pairs, %")
+        figure.fgit.legend(axes)
+
+    return Plot("coverage", "What the tests of the pairs cover", "As `fgit refine` measured it.", draw)

@@ -97,6 +97,7 @@ class Debugging:
         """`prompts`: `write`, `fix` and `judge`. `window`: records that go through the rounds together."""
         self.teacher, self.executor, self.prompts, self.settings = teacher, executor, prompts, settings
         self.window = window
+        self._method = "sampling" if settings.sampling else "refine"
 
     def refine(self, cases: Iterable[Case], tally: Tally) -> Iterator[dict[str, Any]]:
         """The pairs, in input order; a window of records is held."""
@@ -115,17 +116,24 @@ class Debugging:
                 if case.passed:
                     tally.totals[f"passed at {len(case.attempts) - 1}"] += 1
                 if case.bug:
-                    tally.bug(case.record, case.bug)
+                    tally.bug(self._left_out(case), case.bug)
                 elif pair and not case.refused:
                     if "forgeable" in pair["origin"]:
                         tally.count(FORGEABLE)
+                    pair["origin"]["calls"] = case.calls  # the judge is asked after the pair is made
                     tally.totals["pairs"] += 1
-                    tally.totals[f"covered {tenth(pair['origin']['coverage'])}"] += 1
+                    tally.totals[f"covered {codeflow.tenth(pair['origin']['coverage'])}"] += 1
                     yield pair
                 else:
-                    tally.reject(case.record, case.refused, case.detail)
+                    tally.reject(self._left_out(case), case.refused, case.detail)
             tally.totals["judged"] += len(group)
             tally.totals["calls"] += sum(case.calls for case in group)
+
+    def _left_out(self, case: Case) -> dict[str, Any]:
+        """The record as --rejects has it: with what was tried, and what it took."""
+        origin = {**made_by(self.teacher, self._method, 0), "calls": case.calls}
+        tests = {"tests": case.tests} if case.tests else {}
+        return {**case.record, **tests, "attempts": [attempt.describe() for attempt in case.attempts], "origin": origin}
 
     def _write(self, cases: list[Case]) -> None:
         """Round 0: code and tests; with `sampling` several codes, all judged by the first answer's tests."""
@@ -237,7 +245,7 @@ class Debugging:
         chosen = {"first": negatives[0], "last": negatives[-1], "random": draw.choice(negatives)}[
             self.settings.negative
         ]
-        origin = made_by(self.teacher, "sampling" if self.settings.sampling else "refine", 0)
+        origin = made_by(self.teacher, self._method, 0)
         origin |= {
             "negative": self.settings.negative,
             "attempt": chosen,
@@ -320,11 +328,6 @@ def how_many_passed(tally: Tally, settings: Settings) -> None:
             f"{tally.totals['calls'] / pairs:.1f} answers of the teacher for each pair; pairs by the share of lines "
             f"that their tests cover: {told}"
         )
-
-
-def tenth(share: float) -> int:
-    """The share in percent, down to whole tens; only all of it is 100."""
-    return int(10 * share + 1e-9) * 10
 
 
 def _unanswered(pair: tuple[Case, Any], why: RequestFailed) -> None:

@@ -75,7 +75,7 @@ def refine(served, fgit, tmp_path):
     return run
 
 
-def test_every_kind_of_teacher(refine):
+def test_every_kind_of_teacher(refine, fgit, tmp_path):
     ran, made, reasons = refine(list(SCRIPT))
     assert ran.code == 0, ran.err
     pairs = {r["instruction"].split("list. ")[1]: r for r in made}
@@ -104,7 +104,17 @@ def test_every_kind_of_teacher(refine):
         "[exits]": "never passed, last: error",
     }
     assert "passed after iteration 0, 1, ...: 7.1% 21.4% 42.9% 42.9% 42.9% 42.9%" in ran.err
-    assert re.search(r"\d+\.\d answers of the teacher for each pair; pairs by the share of lines .*: \d+ of ", ran.err)
+    told = re.search(
+        r"(\d+\.\d) answers of the teacher for each pair; pairs by the share of lines .*: \d+ of ", ran.err
+    )
+    (tmp_path / "pairs.jsonl").write_text(ran.out)
+    found = json.loads(fgit("report", "c=pairs.jsonl", "c=rejects.jsonl", "--format", "json").out)
+    [row] = found["refined"]["rows"]
+    assert told
+    assert f"{row['calls']:.1f}" == told[1]
+    assert (row["records"], row["pairs"]) == (len(SCRIPT), 5)
+    assert [round(row["c %"], 1) for row in found["rounds"]["rows"]] == [7.1, 21.4, 42.9, 42.9, 42.9, 42.9]
+    assert sum(row["c pairs"] for row in found["coverage"]["rows"]) == 5
 
 
 @pytest.mark.parametrize(("which", "code"), [("first", SMALLEST), ("last", STARTS_AT_ZERO)])
@@ -122,11 +132,15 @@ def test_sampling_instead_of_repairing(refine):
     assert "answer 1, 2, ...: 0.0% 0.0% 100.0% 100.0%" in ran.err
 
 
-def test_the_judge_has_the_last_word(refine):
+def test_the_judge_has_the_last_word(refine, tmp_path):
     _, made, reasons = refine(["[repairs]"], "--judge", judge="No.")
     assert not made
     assert reasons == {"[repairs]": "the judge sees no difference in logic"}
+    [left] = [json.loads(line) for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
+    assert left["origin"]["calls"] == 4  # the first answer, two repairs, the judge
+    assert [attempt["status"] for attempt in left["attempts"]] == ["fail", "fail", "pass"]
     _, [pair], _ = refine(["[repairs]"], "--judge", "--work-dir", "other", judge="Yes, they do.")
+    assert pair["origin"]["calls"] == 4
     assert pair["incorrect"]
 
 
