@@ -9,6 +9,7 @@ prints a line as soon as it has one; what time does not allow is said.
 
     --part speed    errors against fp64, time and memory of a step beside its peers (gpu_speed.py)
     --part paths    the command as DeepSpeed, accelerate, LoRA and others start it, kill -9 and --resume (gpu_paths.py)
+    --part memory   the same run on a free card and on one that is nearly full (gpu_memory.py)
 """
 
 import argparse
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="what --prepare wrote")
     parser.add_argument("--prepare", action="store_true", help="write the folder, and stop")
     parser.add_argument("--no-wheels", action="store_true", help="--prepare: without wheels")
-    parser.add_argument("--part", choices=["speed", "paths", "all"], default="all")
+    parser.add_argument("--part", choices=["speed", "paths", "memory", "all"], default="all")
     parser.add_argument("--only", help="speed: one size, such as 1.5B; paths: a part of their names")
     parser.add_argument("--seconds", type=float, default=240, help="of each part, at most")
     options = parser.parse_args()
@@ -98,6 +99,10 @@ def main() -> None:
         from benchmarks import gpu_paths
 
         gpu_paths.main(options.folder, options.seconds, options.only)
+    if options.part in ("memory", "all"):
+        from benchmarks import gpu_memory
+
+        gpu_memory.main(options.folder, options.seconds)
 
 
 if __name__ == "__main__":

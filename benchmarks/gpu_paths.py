@@ -65,6 +65,8 @@ def matrix(config: str) -> list[Path_]:
         Path_("detached", ["--detach-weight"]),
         Path_("target-dpo", ["--objective", "target-dpo"], None, "evol-target"),
         Path_("zero3, plain, eager", ["--deepspeed", "zero3", "--layout", "plain", "--attention", "eager"]),
+        *(Path_(name, ["--objective", name], None) for name in ("fork", "dft", "simpo", "orpo", "kto", "focused-dpo")),
+        Path_("simpo, zero3", ["--objective", "simpo", "--deepspeed", "zero3"], None),
     ]  # fmt: skip
 
 
