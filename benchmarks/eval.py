@@ -96,10 +96,13 @@ class Fgit:
         self.start = time.perf_counter() - began
 
     def judge(self, samples: list[dict[str, Any]]) -> Verdicts:
+        from fgit_cli.options import FilterOptions
         from fgit_cli.stages.judge import Samples, Scores, judge
+        from fgit_cli.stages.running import Tally
 
-        made, scores = Samples(self.bench), Scores(self.bench)
-        records = judge(map(made, samples), Nothing(), self.bench, self.executor, scores)
+        made, scores, tally = Samples(self.bench), Scores(self.bench), Tally("eval", FilterOptions(strict=True))
+        records = list(judge(map(made, samples), tally, self.bench, self.executor, scores))
+        assert not tally.rejects, tally.rejects
         return [(record["base"], record["plus"]) for record, _ in records]
 
     def close(self) -> None:
@@ -139,16 +142,6 @@ def work(side: type, how: tuple, pipe: Any) -> None:
         verdicts = runner.judge(samples)
         pipe.send((verdicts, time.perf_counter() - began))
     runner.close()
-
-
-class Nothing:
-    """A tally of a run in which nothing is rejected."""
-
-    def reject(self, record: dict[str, Any], reason: str) -> None:
-        raise AssertionError(f"{record['task_id']}: {reason}")
-
-    def count(self, what: str, by: int = 1) -> None:
-        raise AssertionError(what)
 
 
 def read_samples(folder: Path, family: str, count: int | None) -> list[dict[str, Any]]:

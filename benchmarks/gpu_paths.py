@@ -98,7 +98,9 @@ def stop(process: subprocess.Popen) -> None:
 
 def run(path: Path_, model: Path, folder: Path, work: Path, more: list[str], limit: float) -> None:
     """Run it to its end and note seconds to the first record and in all, losses, tokens/s, and what it said."""
-    out, began, records, told = work / path.name.replace(" ", "-"), time.monotonic(), [], []
+    out, began = work / path.name.replace(" ", "-"), time.monotonic()
+    records: list[dict[str, Any]] = []
+    told: list[str] = []
     if path.killed:
         process = start(path, model, folder, out, more)
         drain(process, [])

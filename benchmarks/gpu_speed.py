@@ -82,7 +82,7 @@ def make_model(family: str, shape: dict[str, Any], dtype: torch.dtype = torch.bf
         torch.set_default_dtype(before)
 
 
-def seconds(run: Callable[[], None]) -> float:
+def seconds(run: Callable[[], object]) -> float:
     torch.cuda.synchronize()
     began = time.perf_counter()
     run()
@@ -213,14 +213,15 @@ def trl_sft(size: Size, pairs: list[Pair]) -> Callable[[], None]:
         model=make_model(size.family, size.shape), args=config, processing_class=tokenizer,
         train_dataset=datasets.Dataset.from_list(rows),
     )  # fmt: skip
+    model: Any = trainer.model
     batches = [{k: v.cuda() for k, v in b.items() if hasattr(v, "cuda")} for b in trainer.get_train_dataloader()]
     fed = sum(b["input_ids"].numel() for b in batches)
     say(f"  TRL {trl.__version__}: {fed} tokens in {len(batches)} batches of rows of 1024")
 
     def run() -> None:
-        trainer.model.zero_grad()
+        model.zero_grad()
         for batch in batches:
-            trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=fed).backward()
+            trainer.compute_loss(model, dict(batch), num_items_in_batch=fed).backward()
 
     return run
 

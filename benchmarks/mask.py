@@ -67,7 +67,7 @@ class Peer:
 
         if (Path(folder) / "tokenizer.json").exists():  # AutoTokenizer would rebuild some with other ids
             config = json.loads((Path(folder) / "tokenizer_config.json").read_text())
-            self.tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{folder}/tokenizer.json")
+            self.tokenizer: Any = PreTrainedTokenizerFast(tokenizer_file=f"{folder}/tokenizer.json")
             self.tokenizer.chat_template = config.get("chat_template")
             for name in ("bos_token", "eos_token"):
                 token = config.get(name)
@@ -105,12 +105,12 @@ class Prefixes(Peer):
             sides[name] = (ids, [0] * len(ids), self.positions(text))
         numbers = {"correct": 0, "incorrect": 0}
         for entry in difflib.ndiff(incorrect.splitlines(), correct.splitlines()):
-            name = {"+ ": "correct", "- ": "incorrect"}.get(entry[:2])
-            if name:
-                _, mask, positions = sides[name]
-                start, end = positions[numbers[name]]
+            side = {"+ ": "correct", "- ": "incorrect"}.get(entry[:2])
+            if side:
+                _, mask, positions = sides[side]
+                start, end = positions[numbers[side]]
                 mask[start:end] = [1] * (end - start)
-                numbers[name] += 1
+                numbers[side] += 1
             elif entry[:2] == "  ":
                 numbers = {k: v + 1 for k, v in numbers.items()}
         for name, (ids, mask, _) in sides.items():

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import test_data
 from fgit_cli.commands.mutate import Options
@@ -154,9 +155,10 @@ async def by_openai(url: str, requests: list[Request]) -> int:
 
         async def one(request: Request) -> str | None:
             async with gate:
+                messages: Any = request.messages
                 reply = await client.chat.completions.create(
-                    model="m", messages=request.messages, n=ANSWERS, temperature=0.8, max_tokens=1024
-                )  # type: ignore[call-overload]
+                    model="m", messages=messages, n=ANSWERS, temperature=0.8, max_tokens=1024
+                )
                 return reply.choices[0].message.content
 
         return len(await asyncio.gather(*(one(r) for r in requests)))

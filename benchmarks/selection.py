@@ -107,6 +107,7 @@ def main() -> None:
     from transformers.utils import logging
 
     from fgit_cli.engines.embedding.opening import cosine_scorer, open_embedder
+    from fgit_cli.engines.embedding.sentences import SentenceEmbedder
 
     clock = time.process_time if options.device == "cpu" else time.perf_counter
     logging.set_verbosity_error()
@@ -134,6 +135,7 @@ def main() -> None:
                 started = clock()
                 results[way] = run()
                 seconds[way].append(clock() - started)
+        assert isinstance(embedder, SentenceEmbedder)
         embedder.model.bfloat16()
         half = score(pairs)
     worst = max(abs(a - b) for a, b in zip(results["select"], results["one by one"], strict=True))

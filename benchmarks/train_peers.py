@@ -68,12 +68,14 @@ def read_pairs(masked: str, vocabulary: int, count: int) -> list[Pair]:
     ]
 
 
-def make_model(shape: dict[str, int], device: str) -> Any:
+def make_model(shape: dict[str, Any], device: str) -> Any:
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(0)
-    config = Qwen2Config(max_position_embeddings=2048, pad_token_id=None, attn_implementation="sdpa", **shape)
-    return Qwen2ForCausalLM(config).to(device, torch.bfloat16 if device == "cuda" else torch.float32).train()
+    config = Qwen2Config(max_position_embeddings=2048, pad_token_id=None, **shape)
+    config._attn_implementation = "sdpa"
+    model: torch.nn.Module = Qwen2ForCausalLM(config)
+    return model.to(device, torch.bfloat16 if device == "cuda" else torch.float32).train()
 
 
 def ours(model: Any, pairs: list[Pair], objective: Objective, layout_name: str, budget: int) -> Callable[[], None]:
@@ -170,16 +172,17 @@ def trl_dpo(shape: dict[str, int], pairs: list[Pair], size: int, device: str) ->
         model=make_model(shape, device), ref_model=make_model(shape, device), args=config, processing_class=tokenizer,
         train_dataset=datasets.Dataset.from_list([{"prompt": "w5 ", "chosen": "w6", "rejected": "w7"}]),
     )  # fmt: skip
+    model: Any = trainer.model
     trainer.precompute_ref_logps = True
     names = {"prompt_ids": "prompt_ids", "chosen_ids": "correct_ids", "rejected_ids": "incorrect_ids"}
     rows = [{theirs: getattr(p, ours).tolist() for theirs, ours in names.items()} for p in pairs]
     rows = [{**row, "ref_chosen_logps": -100.0, "ref_rejected_logps": -101.0} for row in rows]
 
     def run() -> None:
-        trainer.model.zero_grad()
+        model.zero_grad()
         for part in _chunks(rows, size):
             batch = {k: v.to(device) for k, v in trainer.data_collator(part).items()}
-            trainer.compute_loss(trainer.model, batch).backward()
+            trainer.compute_loss(model, batch).backward()
 
     return run
 
