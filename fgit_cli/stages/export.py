@@ -34,7 +34,7 @@ def trl(records: Iterable[dict[str, Any]], tally: Tally, marked: float) -> Itera
         with tally.each(record):
             prompt, correct = record["prompt_ids"], record["correct_ids"]
             yield {
-                "id": record.get("id"),
+                **({"id": record["id"]} if "id" in record else {}),
                 "input_ids": [*prompt, *correct],
                 "labels": [*[IGNORED] * len(prompt), *correct],
                 "weights": [*[0.0] * len(prompt), *(marked if value else 1.0 for value in record["correct_mask"])],

@@ -105,7 +105,7 @@ def read_choice(
                 "no `variants` and no incorrect response; run `fgit mutate` first, or give --incorrect-field, or "
                 "--keep-unpaired"
             )
-        return Choice(record, correct, [incorrect], [record.get("origin", {"method": "given"})], True, tests)
+        return Choice(record, correct, [incorrect], [record.get("origin") or {"method": "given"}], True, tests)
     if not isinstance(variants, list) or not all(
         isinstance(v, dict) and isinstance(v.get("text"), str) for v in variants
     ):
@@ -300,9 +300,12 @@ def choose(choice: Choice, tally: Tally, settings: Settings) -> dict[str, Any] |
     if not settings.keep_variants:
         record.pop("variants", None)
     record["incorrect"] = choice.texts[best.place]
-    record["origin"] = choice.origins[best.place]
-    if choice.judged and isinstance(record["origin"], dict):
-        record["origin"] = {**record["origin"], **choice.judged}
+    origin = choice.origins[best.place]
+    if choice.judged and isinstance(origin, dict | None):
+        origin = {**(origin or {}), **choice.judged}
+    record.pop("origin", None)  # another variant's
+    if origin is not None:
+        record["origin"] = origin
     if "forgeable" in choice.judged:
         tally.count(FORGEABLE)
     record["similarity"] = best.similarity

@@ -160,5 +160,6 @@ def made_by(teacher: Teacher, method: str, index: int) -> dict[str, Any]:
     """What the origin of an answer records: method, model and engine, the sampling with this answer's own seed."""
     seed = teacher.sampling.seed
     drawn = {k: v for k, v in teacher.sampling.describe().items() if v is not None and v != []}
-    drawn["seed"] = None if seed is None else seed + index
+    if seed is not None:
+        drawn["seed"] = seed + index
     return {"method": method, **teacher.engine.describe(), "sampling": drawn}
