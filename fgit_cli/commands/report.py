@@ -98,9 +98,10 @@ class Options(Common):
 
 
 def run(options: Options) -> None:
-    from fgit_cli.reporting import formats, in_words, inputs
+    from fgit_cli.reporting import drawing, formats, in_words, inputs
     from fgit_cli.reporting.choice_of_tables import Asked, Tables
 
+    drawing.check(options.plot, options.plots, options.plot_size)
     alone = not options.files and (options.variants or (options.against and sys.stdin.isatty()))
     read = inputs.Inputs() if alone else inputs.read(options.files)
     if read.empty and not options.against and not options.variants:
@@ -132,18 +133,26 @@ def run(options: Options) -> None:
             written = formats.json_text(tables, how)
         case "html":
             written = page(read, tables, options)
-    draw(read, choice.for_plots(tables) if options.plot or options.plots else [], options)
-    if options.model_card:
-        from fgit_cli.reporting import card_scores, scores
+    try:
+        draw(read, choice.for_plots(tables) if options.plot or options.plots else [], options)
+        if options.model_card:
+            from fgit_cli.reporting import card_scores, scores
 
-        note("report", options, f"scores written to {card_scores.write(options.model_card, scores.by_name(read.runs))}")
-    if options.output is None or options.output == "-":
+            card = card_scores.write(options.model_card, scores.by_name(read.runs))
+            note("report", options, f"scores written to {card}")
+    finally:  # a plot or a card that cannot be takes nothing from the tables
+        put(written, options.output)
+
+
+def put(written: str, output: str | None) -> None:
+    """Write the report to stdout, or whole to the file."""
+    if output is None or output == "-":
         sys.stdout.write(written)
         return
     try:
-        jsonl.write_text_whole(Path(options.output), written)
+        jsonl.write_text_whole(Path(output), written)
     except OSError as error:
-        raise UsageError(f"--output {options.output}: {error.strerror}") from None
+        raise UsageError(f"--output {output}: {error.strerror}") from None
 
 
 def draw(read: "Inputs", tables: "list[Table]", options: Options) -> None:

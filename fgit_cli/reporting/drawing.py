@@ -74,6 +74,31 @@ def available() -> bool:
     return True
 
 
+def check(files: list[str], folder: str | None, size: str | None) -> None:
+    """Refuse before anything is read what no input can mend: an extra, a format, a size, a folder that is not there.
+
+    `files` are the words of --plot, `folder` that of --plots, `size` that of --plot-size.
+    """
+    if (files or folder) and not available():
+        raise MissingExtra("--plot" if files else "--plots", "plots")
+    if size:
+        parse_size(size)
+    for word in files:
+        _, file, _ = _place(word)
+        if not Path(file).parent.is_dir():
+            raise UsageError(f"--plot {word}: the folder {Path(file).parent} is not there")
+
+
+def _place(word: str) -> tuple[str, str, str]:
+    """The plot's name, the file and its format, of `[NAME=]FILE`. Raises UsageError where the ending is no format."""
+    name, equals, file = word.partition("=")
+    name, file = (name, file) if equals else ("", word)
+    ending = Path(file).suffix.removeprefix(".").lower()
+    if ending not in FORMATS:
+        raise UsageError(f"--plot {word}: the file's ending says the format: .{', .'.join(FORMATS)}")
+    return name, file, ending
+
+
 def draw(plot: Plot, page: bool, endings: tuple[str, ...], size: Size | None = None) -> list[bytes]:
     """The drawn plot in each of the formats; `size` is width and height in inches, by default 7 and the plot's height.
 
@@ -170,11 +195,7 @@ def write_one(plots: list[Plot], word: str, size: Size | None) -> str | None:
 
     Raises UsageError for a plot that is not there, an ending that is none, and a file that cannot be written.
     """
-    name, equals, file = word.partition("=")
-    name, file = (name, file) if equals else ("", word)
-    ending = Path(file).suffix.removeprefix(".").lower()
-    if ending not in FORMATS:
-        raise UsageError(f"--plot {word}: the file's ending says the format: .{', .'.join(FORMATS)}")
+    name, file, ending = _place(word)
     plot = next((plot for plot in plots if name in ("", plot.name)), None)
     if plot is None:
         there = ", ".join(plot.name for plot in plots) or "none"

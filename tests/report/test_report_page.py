@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fgit_cli import install
+from fgit_cli.errors import MissingExtra
 from fgit_cli.views import gallery
 from fgit_cli.views.markup import Html, tag, text
 from fgit_cli.views.page import asset
@@ -258,8 +259,10 @@ def test_without_matplotlib(write, tmp_path):
     assert done.returncode == 0
     assert html.escape(install.command("plots")) in done.stdout
     assert install.command("plots") in done.stderr
-    done = run("--plots", str(tmp_path / "p"))
-    assert (done.returncode, install.command("plots") in done.stderr) == (2, True)
+    for option, value in (("--plots", "p"), ("--plot", "p.svg")):
+        done = run(option, str(tmp_path / value))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"fgit report: {MissingExtra(option, 'plots')}\n"
 
 
 def test_plots_as_files(fgit, write, tmp_path):
@@ -338,13 +341,18 @@ def test_a_plot_without_a_name_is_the_one_that_says_most(fgit, two, tmp_path):
         (["--plot", "loss=x.svg"], "there are: comparison, scores"),
         (["--plot", "x.svg", "--plot-size", "wide"], "column, page, slide or WIDTHxHEIGHT"),
         (["--plot", "x.svg", "--plot-size", "0x3"], "1 to 50"),
-        (["--plot", "nowhere/x.svg"], "No such file"),
+        (["--plot", "nowhere/x.svg"], "the folder nowhere is not there"),
     ],
 )
 def test_a_plot_that_cannot_be(fgit, two, words, said):
     done = fgit("report", *two, *words)
     assert done.code == 2
     assert said in done.err
+
+
+def test_a_plot_that_is_not_there_leaves_the_tables(fgit, two):
+    done = fgit("report", *two, "--plot", "loss=x.svg")
+    assert (done.code, done.out) == (2, fgit("report", *two).out)
 
 
 def test_a_crowded_plot_says_so(fgit, write):
