@@ -14,6 +14,8 @@ from fgit_cli.engines.rules import Mutation, compilers
 from fgit_cli.stages.mutate import NO_CODE, Fill, Nothing, Original, Variants, Way, without
 from fgit_cli.stages.running import Tally
 
+UNTOLD = "variants on which a compiler gave no answer (out of time, memory or disk, or killed), kept"
+
 
 class _Drawn(NamedTuple):
     """A mutation of a block, its code, and why it is none, as far as that is known; a compiler may still be asked."""
@@ -22,7 +24,7 @@ class _Drawn(NamedTuple):
     mutation: Mutation
     code: str
     reason: str | None
-    broken: Future[bool] | None
+    broken: Future[bool | None] | None
 
 
 def by_rules(
@@ -52,9 +54,10 @@ def by_rules(
                 break
         return itertools.chain(ahead, drawn)
 
-    def fill(original: Original, drawn: Iterator[_Drawn], made: Variants) -> None:
+    def fill(original: Original, drawn: Iterator[_Drawn], tally: Tally, made: Variants) -> None:
         for block, mutation, code, reason, broken in drawn:
-            if reason or (broken and broken.result()):
+            told = broken.result() if broken else False
+            if reason or told:
                 made.refuse(reason or equivalence.NOT_COMPILED)
                 continue
             origin = {
@@ -67,7 +70,10 @@ def by_rules(
                 "line": mutation.line,
                 "seed": seed,
             }
-            made.add(variants.spliced(original.correct, block, code), [(block.code, code, block.language)], origin)
+            text = variants.spliced(original.correct, block, code)
+            left_out = made.add(text, [(block.code, code, block.language)], origin)
+            if told is None and not left_out:
+                tally.odd(UNTOLD)
             if len(made.variants) == wanted:
                 break
 
@@ -78,7 +84,7 @@ def by_rules(
                 blocks = [b for b in original.blocks if b.language in backend.LANGUAGES]
                 if blocks:
                     with tally.each(original.record):
-                        waiting.append((original, partial(fill, original, draw(original, blocks, pool))))
+                        waiting.append((original, partial(fill, original, draw(original, blocks, pool), tally)))
                 elif original.blocks:
                     language = original.blocks[0].language or "a language that is not known"
                     waiting.append((original, without(Nothing(f"no rules for {language}"))))

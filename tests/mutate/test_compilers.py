@@ -1,6 +1,8 @@
 """Compilers are asked where they are installed; what they cannot know leaves a variant as it is."""
 
 import json
+import os
+import time
 
 import pytest
 
@@ -32,6 +34,89 @@ def test_without_a_compiler_nothing_is_told(monkeypatch):
     monkeypatch.setattr(compilers.shutil, "which", lambda name: None)
     assert not compilers.breaks(CODES["cpp"][0], "this is no code", "cpp")
     assert not compilers.breaks("x = 1\n", "x =\n", "python")
+
+
+TROUBLES = {
+    "out of time": "sleep 60 & echo $! > child; wait",
+    "killed": "kill -9 $$",
+    "its compiler killed": "echo 'gcc: fatal error: Killed signal terminated program cc1'; exit 1",
+    "out of memory": "echo 'cc1: out of memory allocating 65536 bytes after a total of 1048576 bytes'; exit 1",
+    "out of disk": "echo 'Snippet.java:1: error: error while writing Snippet: No space left on device'; exit 1",
+    "out of files": "echo 'x.c:1:10: fatal error: stdio.h: Too many open files'; exit 1",
+    "a part is missing": "echo \"gcc: fatal error: cannot execute 'cc1': execvp: No such file or directory\"; exit 1",
+    "an error of its own": "echo 'x.c:3:1: internal compiler error: in build_int'; exit 4",
+    "no virtual machine": "echo 'Error: Could not create the Java Virtual Machine.'; exit 1",
+}
+
+
+@pytest.fixture
+def compiler(tmp_path, monkeypatch):
+    """A `gcc` that takes code in which `right` stands, and else does as the script says."""
+
+    def put(script, right="right"):
+        program = tmp_path / "bin" / "gcc"
+        program.parent.mkdir()
+        last = "for file; do :; done\n"
+        program.write_text(f'#!/bin/sh\ncd {tmp_path}\n{last}grep -q "{right}" "$file" && exit 0\n{script}\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        compilers._surroundings.cache_clear()
+
+    yield put
+    compilers._surroundings.cache_clear()
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_compiler_in_trouble_tells_nothing(compiler, monkeypatch, tmp_path, trouble):
+    monkeypatch.setattr(compilers, "SECONDS", 1.0)
+    compiler(TROUBLES[trouble])
+    assert compilers.breaks("right", "wrong", "c") is None
+    if trouble == "out of time":  # and what it had started is ended
+        for _ in range(100):
+            if not _alive(int((tmp_path / "child").read_text())):
+                break
+            time.sleep(0.02)  # until the system has collected it
+        else:
+            pytest.fail("still running")
+
+
+def _alive(number):
+    try:
+        with open(f"/proc/{number}/stat") as stat:
+            return stat.read().split(") ")[-1][0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("where", ["x.c:3:1: error: expected ';'", "/usr/include/c++/12/bits/a.h:4:2: fatal error: no"])
+def test_a_refusal_names_a_line(compiler, where):
+    compiler(f'echo "{where}"; exit 1')
+    assert compilers.breaks("right", "wrong", "c") is True
+    assert compilers.breaks("right", "right, too", "c") is False
+
+
+def test_a_compiler_that_cannot_be_started_tells_nothing(compiler, monkeypatch):
+    compiler("")
+    assert compilers.compiles("right", "c") is True
+
+    def none_left(*words, **how):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(compilers.subprocess, "Popen", none_left)
+    assert compilers.compiles("right", "c") is None
+    monkeypatch.setattr(compilers.tempfile, "TemporaryDirectory", none_left)  # no space left, say
+    assert compilers.compiles("right", "c") is None
+
+
+def test_what_a_compiler_cannot_tell_is_kept_and_said(fgit, compiler):
+    pytest.importorskip("universalmutator")
+    code = "int f(int a) {\n    return a + 1;\n}\n"
+    rows = [{"id": "a", "instruction": "Add.", "response": f"```c\n{code}```\n"}]
+    compiler("kill -9 $$", right="return a + 1;")
+    ran = fgit("mutate", "--method", "universalmutator", "--variants", "2", stdin=lines(rows))
+    assert ran.code == 0, ran.err
+    assert len(json.loads(ran.out)["variants"]) == 2
+    assert "2 variants on which a compiler gave no answer" in ran.err
 
 
 def test_rules_and_their_faults(fgit):
