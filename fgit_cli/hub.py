@@ -49,6 +49,16 @@ def _hub_is_away(name: str, revision: str | None) -> bool:
         raise nowhere("--model", name, why) from None
 
 
+def commit(name: str, revision: str | None = None) -> str | None:
+    """The commit from which the hub's cache holds the model, once it was loaded; None for a folder."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if Path(name).is_dir():
+        return None
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    return Path(found).parent.name if isinstance(found, str) else None
+
+
 def nowhere(flag: str, name: str, why: str) -> UsageError:
     """The error for a name that is no folder and that neither hub nor cache has; the cure comes before the reason."""
     return UsageError(

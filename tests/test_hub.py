@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fgit_cli.errors import UsageError
-from fgit_cli.hub import cached_only, reason
+from fgit_cli.hub import cached_only, commit, reason
 
 OFF = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}  # a hub that is down, not one that is switched off
 
@@ -70,3 +70,4 @@ def test_what_the_cache_has_is_loaded_from_there(tmp_path, monkeypatch):
     assert cached_only("a/b") is True
     with pytest.raises(UsageError, match="a/c: no such folder, and not in the hub's cache; give a folder"):
         cached_only("a/c")
+    assert (commit("a/b"), commit("a/c"), commit(str(tmp_path))) == ("0", None, None)

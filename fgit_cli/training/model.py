@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fgit_cli import hub
+from fgit_cli import hub, older_transformers
 from fgit_cli.errors import UsageError, one_line
 from fgit_cli.training import blueprint
 from fgit_cli.training.options import Options
@@ -75,8 +75,8 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Mode
         )
     model, loading = loaded
     _check_complete(name, loading)
-    _without_pictures(model)
-    source = ModelSource(name, getattr(model.config, "_commit_hash", None), stored)
+    older_transformers.mend(model)
+    source = ModelSource(name, hub.commit(name, options.revision), stored)
     model.config.use_cache = False
     if options.gradient_checkpointing:
         _checkpoint(model, use_reentrant=False)
@@ -88,22 +88,6 @@ def load_model(name: str, options: Options, accelerator: Any) -> tuple[Any, Mode
         model.to(accelerator.device)  # here, because the layout's attention is chosen by it
     model.train()
     return model, source
-
-
-def _without_pictures(model: Any) -> None:
-    """Have Gemma 3 told in training that no token is a picture's: transformers before 5.6 demands the marks."""
-    import transformers
-    from packaging.version import Version  # transformers brings it
-
-    if model.config.model_type != "gemma3" or Version(transformers.__version__) >= Version("5.6"):
-        return
-
-    def mark(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if module.training and kwargs.get("token_type_ids") is None and kwargs.get("input_ids") is not None:
-            kwargs["token_type_ids"] = kwargs["input_ids"].new_zeros(kwargs["input_ids"].shape)
-        return args, kwargs
-
-    model.base_model.register_forward_pre_hook(mark, with_kwargs=True)
 
 
 def _checkpoint(model: Any, **how: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fgit_cli import hub, older_transformers
 from fgit_cli.errors import EngineError
 from fgit_cli.jsonl import write_text_whole
 from fgit_cli.training.data import PairStore
@@ -167,7 +168,9 @@ def _loaded(folder: Path, options: Options, device: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=options.trust_remote_code, dtype="auto")
+    model = older_transformers.mend(
+        AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=options.trust_remote_code, dtype="auto")
+    )
     if device.type == "cuda":
         torch.cuda.empty_cache()
         if torch.cuda.mem_get_info(device)[0] > 1.3 * model.get_memory_footprint():
@@ -180,15 +183,13 @@ def _adapted(source: ModelSource, adapter: Path, options: Options, dtype: Any) -
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from fgit_cli import hub
-
     base = AutoModelForCausalLM.from_pretrained(
         **source.asked_for,
         trust_remote_code=options.trust_remote_code,
         local_files_only=hub.cached_only(source.name, options.revision),
         dtype=dtype,
     )
-    return PeftModel.from_pretrained(base, adapter)
+    return PeftModel.from_pretrained(older_transformers.mend(base), adapter)
 
 
 def _merged(adapted: Any) -> Any:

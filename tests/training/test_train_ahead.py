@@ -214,12 +214,16 @@ def test_modules_for_adapters_that_are_not_there(train):
     assert "--lora-target-modules q_projection" in said
 
 
+VISION = {
+    "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28,
+    "patch_size": 14,
+}  # fmt: skip
+
+
 def test_a_model_with_pictures_trains_on_text(train):
     """Its vocabulary, and all else of its language model, stands in `text_config`."""
     text = transformers.Gemma3TextConfig(**SIZES, head_dim=8)
-    vision = transformers.SiglipVisionConfig(
-        hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
-    )
+    vision = transformers.SiglipVisionConfig(**VISION)
     torch.manual_seed(0)
     made = transformers.Gemma3ForConditionalGeneration(
         transformers.Gemma3Config(text_config=text.to_dict(), vision_config=vision.to_dict(), mm_tokens_per_image=4)
@@ -230,6 +234,23 @@ def test_a_model_with_pictures_trains_on_text(train):
         (step,) = train(made, **options)
         assert step["loss"] > 0
         assert transformers.AutoModelForCausalLM.from_pretrained("fgit-out") is not None
+
+
+def test_a_model_that_writes_captions_trains_on_text(train):
+    sizes = {k: v for k, v in SIZES.items() if k != "num_key_value_heads"}
+    none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (step,) = train(model("Git", **sizes, **none, vision_config=VISION))
+    assert step["loss"] > 0
+
+
+def test_a_model_that_only_answers_about_pictures_is_refused(train):
+    text = transformers.GemmaConfig(**SIZES, head_dim=8)
+    vision = {**VISION, "model_type": "siglip_vision_model"}
+    config = transformers.PaliGemmaConfig(
+        text_config=text.to_dict(), vision_config=vision, projection_dim=32, image_token_index=299
+    )
+    made = transformers.PaliGemmaForConditionalGeneration(config)
+    assert "no causal model of type paligemma" in refused(train, made)
 
 
 def test_a_dry_run_of_a_model_without_attention(train):

@@ -65,6 +65,18 @@ def test_lora_on_any_layer_is_saved_as_trained(train, tmp_path, targets, kind):
     assert abs(nll(merged, rows) - nll(base, rows)) > 1e-3  # the adapter did something
 
 
+def test_adapters_are_merged_into_the_revision_that_they_were_trained_on(train, tmp_path, monkeypatch):
+    cache = tmp_path / "models--a--b"
+    for seed, name in enumerate(("main", "other")):
+        sha256 = write_model(cache / "snapshots" / f"of-{name}", seed=seed, initializer_range=0.4)
+        (cache / "refs").mkdir(exist_ok=True)
+        (cache / "refs" / name).write_text(f"of-{name}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    result = train("a/b", sha256, revision="other", lora_rank=4, lora_alpha=64, max_steps=2)
+    assert result["saved"]["saved_nll"] == pytest.approx(result["saved"]["trained_nll"], abs=1e-5)
+    assert json.loads((tmp_path / "fgit-out" / "run.json").read_text())["model"]["revision"] == "of-other"
+
+
 def test_a_model_that_is_not_what_was_trained_is_not_called_done(train, tmp_path, monkeypatch):
     model = tmp_path / "model"
     sha256 = write_model(model)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fgit_cli import older_transformers
 from fgit_cli.engines.embedding import plain_backend, revision, unit
 
 
@@ -14,10 +15,14 @@ class SentenceEmbedder:
 
     def __init__(self, name: str, folder: Path, device: str) -> None:
         from sentence_transformers import SentenceTransformer
+        from transformers import PreTrainedModel
 
         self.name, self.folder, self.windowed = name, folder, 0
         self.pooled_by_default = not (folder / "modules.json").exists()
         self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        for module in self.model.modules():
+            if isinstance(module, PreTrainedModel):
+                older_transformers.mend(module)
 
     def describe(self) -> dict[str, Any]:
         recipe = "sentence-transformers" + (", mean pooling for want of its own" if self.pooled_by_default else "")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Any
 
-from fgit_cli import __version__, hub
+from fgit_cli import __version__, hub, older_transformers
 from fgit_cli.engines.generation import Answer, Completion, Finished, Request, RequestFailed, Sampling
 from fgit_cli.engines.tokenizing import prompter
 from fgit_cli.engines.tokenizing.templates import Refused
@@ -19,6 +19,8 @@ WINDOW = 8  # batches read ahead, so that prompts of like length share a batch
 
 class TransformersEngine:
     """Completions from a hub name or a folder."""
+
+    revision: str | None = None  # the hub's commit, where it is known
 
     def __init__(
         self,
@@ -51,7 +53,8 @@ class TransformersEngine:
         except (OSError, ValueError, KeyError) as error:
             what = one_line(error, 300)
             raise UsageError(f"--model {model}: cannot be loaded: {what}") from None
-        self._open(loaded.to(where).eval(), model, batch_size, template)
+        self._open(older_transformers.mend(loaded).to(where).eval(), model, batch_size, template)
+        self.revision = hub.commit(model, revision)
 
     @classmethod
     def around(cls, loaded: Any, name: str, batch_size: int, template: str | None = None) -> "TransformersEngine":
@@ -75,7 +78,6 @@ class TransformersEngine:
             tokenizer_object=self.prompter.tokenizer.fast(), **self.prompter.tokenizer.named_tokens
         )
         self.model: Any = loaded
-        self.revision = getattr(self.model.config, "_commit_hash", None)
         self.room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         self.versions = {"fgit": __version__, "transformers": version("transformers"), "torch": version("torch")}
         self.ends = self._end_tokens()
