@@ -1,7 +1,9 @@
 """Filters over a real cluster of two nodes on this machine: equal to one process, and nothing is lost by a kill."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,26 +14,50 @@ import pytest
 
 from fgit_cli import jsonl
 from fgit_cli.commands.demo import STUDENT
+from tests.helpers.served_teacher import served  # noqa: F401
 
 ray = pytest.importorskip("ray")
+psutil = pytest.importorskip("psutil")
 ROOT = Path(__file__).parent.parent.parent
-SMALL = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+SMALL = {"num_cpus": 1, "object_store_memory": 80 << 20}
+
+
+@contextlib.contextmanager
+def cluster_of(count, **each):
+    """A cluster of a head, which runs no task, and so many nodes, without any connection of this process."""
+    here = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+    before = {name: os.environ.get(name) for name in here}
+    os.environ |= here
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "num_cpus": 0, "include_dashboard": False})
+    try:
+        for _ in range(count):
+            cluster.add_node(**SMALL, **each)
+        yield cluster
+    finally:
+        cluster.shutdown()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @pytest.fixture(scope="module")
 def nodes():
-    """A cluster of a head and one more node, without any connection of this process."""
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "HF_HUB_OFFLINE")}
-    os.environ |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    from ray.cluster_utils import Cluster
+    with cluster_of(2) as cluster:
+        yield cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args=SMALL)
-    cluster.add_node(**{k: v for k, v in SMALL.items() if k != "include_dashboard"})
-    yield cluster
-    cluster.shutdown()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+@pytest.fixture
+def gpu_nodes():
+    """Two nodes that say of themselves to have a GPU each; what runs there finds none and takes the processor."""
+    with cluster_of(2, num_gpus=1) as cluster:
+        yield cluster
+
+
+def node_of(cluster, pid):
+    """The node on which a worker runs."""
+    raylets = {node.all_processes["raylet"][0].process.pid: node for node in cluster.list_all_nodes()}
+    return next(node for parent in psutil.Process(pid).parents() if (node := raylets.get(parent.pid)))
 
 
 def record(number):
@@ -56,9 +82,24 @@ COMMANDS = {
     "decontaminate": ("--against", "bench.jsonl"),
     "diff": (),
     "mask": ("--tokenizer", str(STUDENT), "--template", "plain"),
-    "mutate": ("--method", "universalmutator"),
+    "mutate": ("--from-batch", "answers.jsonl"),
+    "mutate by rules": ("--method", "universalmutator"),
     "select": ("--by", "edit"),
 }
+
+
+def answer_batch(fgit, folder, shards):
+    """The answers to the requests of `mutate --emit-batch`; one of them failed."""
+    sent = fgit("mutate", "--emit-batch", "batch.jsonl", str(shards / "*.jsonl"))
+    assert sent.code == 0, sent.err
+    answers = []
+    for number, request in enumerate(jsonl.read([str(folder / "batch.jsonl")])):
+        texts = [f"```python\n{record(number)['response'].replace('+', sign)}```" for sign in "-*%"]
+        choices = [{"index": i, "finish_reason": "stop", "message": {"content": t}} for i, t in enumerate(texts)]
+        body = {"choices": choices, "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+        response = None if number == 17 else {"status_code": 200, "body": body}
+        answers.append({"custom_id": request["custom_id"], "response": response, "error": {"message": "late"}})
+    (folder / "answers.jsonl").write_bytes(b"".join(map(jsonl.dumps, reversed(answers))))
 
 
 soak = pytest.mark.soak  # what test_pieces.py holds without a cluster, or takes long on a machine with two cores
@@ -66,10 +107,13 @@ soak = pytest.mark.soak  # what test_pieces.py holds without a cluster, or takes
 
 @pytest.mark.parametrize("command", ["mask", *(pytest.param(name, marks=soak) for name in COMMANDS if name != "mask")])
 def test_a_cluster_makes_what_one_process_makes(fgit, tmp_path, nodes, shards, command):
-    if command == "mutate":
+    if command == "mutate by rules":
         pytest.importorskip("universalmutator")
     (tmp_path / "bench.jsonl").write_bytes(jsonl.dumps(BENCH))
-    words = (command, *COMMANDS[command], str(shards / "*.jsonl"))
+    if command == "mutate":
+        answer_batch(fgit, tmp_path, shards)
+    words = (command.split()[0], *COMMANDS[command], str(shards / "*.jsonl"))
+    command = words[0]
     one = fgit(*words, "--output", "one.jsonl", "--rejects", "left.jsonl")
     many = fgit(*words, "--ray", nodes.address, "--output", "out", "--rejects", "rejects/")
     assert (one.code, many.code, many.out) == (0, 0, ""), many.err
@@ -164,13 +208,13 @@ def test_no_cluster_is_one_line(fgit, tmp_path):
 class Driver:
     """The slow filter over three pieces in a process of its own; `mark` has the pid of the worker that waits."""
 
-    def __init__(self, tmp_path, address):
+    def __init__(self, tmp_path, address, *more):
         self.mark, self.out = tmp_path / "mark", tmp_path / "out"
         for i in range(3):
             records = [{"n": 2 * i, **({"mark": str(self.mark)} if i == 1 else {})}, {"n": 2 * i + 1}]
             (tmp_path / f"p{i}.jsonl").write_bytes(b"".join(map(jsonl.dumps, records)))
         self.words = [sys.executable, "-m", "tests.helpers.slow_filter", address, str(self.out)]
-        self.words += [str(tmp_path / f"p{i}.jsonl") for i in range(3)]
+        self.words += [*(str(tmp_path / f"p{i}.jsonl") for i in range(3)), *more]
 
     def start(self):
         self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True)
@@ -193,7 +237,8 @@ class Driver:
         """Nothing is lost and nothing doubled."""
         found = [r["n"] for i in range(3) for r in jsonl.read([str(self.out / f"p{i}.jsonl")])]
         assert found == [*range(6)]
-        assert "6 in, 6 out; 6 seen" in err
+        assert "6 in, 6 out; " in err
+        assert "6 seen" in err
         assert [p.name for p in (self.out / ".fgit").iterdir()] == ["counts"]
 
 
@@ -218,34 +263,115 @@ def test_a_driver_that_is_killed_is_taken_up_by_the_same_command(tmp_path, nodes
 
 
 @soak
-def test_an_interrupted_driver_says_what_is_done(tmp_path, nodes):
-    driver = Driver(tmp_path, nodes.address).start()
-    driver.waiting()
-    driver.process.send_signal(signal.SIGINT)
-    code, _, err = driver.end()
-    assert code != 0
-    assert "pieces were done in this run; the same command does the other" in err
-    code, _, err = driver.start().end()
-    assert code == 0
-    driver.check(err)
+def test_an_interrupted_run_says_what_is_done_and_goes_on(fgit, tmp_path, nodes, served, shards):  # noqa: F811
+    server = served(seconds=0.2)
+    words = ("mutate", "--base-url", server.url, "--ray", nodes.address, str(shards / "*.jsonl"), "--output", "out")
+    words = [*words, "--concurrency", "1", "--variants", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fgit_cli", *words], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    for _ in range(600):
+        if list((tmp_path / "out").glob("*.jsonl")):
+            break
+        time.sleep(0.1)  # looked at again until the first piece is done
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    done = len(list((tmp_path / "out").glob("*.jsonl")))
+    assert 1 <= done < 4
+    assert err.splitlines()[-1] == "fgit mutate: interrupted; what was finished is written"
+    assert "pieces were done in this run; the same command does the other" in err.splitlines()[-2]
+    again = fgit(*words)
+    assert again.code == 0
+    assert re.match(rf"fgit mutate: [{done}-3] of 4 pieces are done in out", again.err)
+    assert "40 in, 40 out" in again.err
+    found = [r for i in range(4) for r in jsonl.read([str(tmp_path / "out" / f"s{i}.jsonl")])]
+    assert [r["instruction"] for r in found] == [record(n)["instruction"] for n in range(40)]
 
 
 @soak
 def test_a_node_that_is_killed_loses_nothing(tmp_path, nodes):
-    import psutil
-
-    node = nodes.add_node(num_cpus=4, object_store_memory=80 << 20)
     driver = Driver(tmp_path, nodes.address).start()
-    pid = driver.waiting()
-    raylets = {n.all_processes["raylet"][0].process.pid: n for n in nodes.list_all_nodes()}
-    home = next((n for p in psutil.Process(pid).parents() if (n := raylets.get(p.pid))), None)
-    assert home is not None
-    if home is nodes.head_node:
-        pytest.skip("the piece is on the head, which no cluster survives")
+    home = node_of(nodes, driver.waiting())
+    assert home is not nodes.head_node  # it has no core
     nodes.remove_node(home, allow_graceful=False)
-    code, out, err = driver.end()
-    if home is not node:
-        nodes.remove_node(node)
+    try:
+        code, out, err = driver.end()
+    finally:
+        nodes.add_node(**SMALL)
     assert (code, out) == (0, ""), err
     assert "p1.jsonl: its worker was lost" in err
     driver.check(err)
+
+
+@soak
+def test_pairs_are_made_from_instructions_over_a_cluster(fgit, tmp_path, nodes, served):  # noqa: F811
+    """`refine`: a teacher's server, and programs that run on the nodes."""
+    pytest.importorskip("coverage")
+    right, tests = "def double(x):\n    return 2 * x\n", "assert double(3) == 6\nassert double(0) == 0\n"
+    wrong = right.replace("2", "3")
+
+    def both(code):
+        return f"```python\n{code}```\n\n```python\n{tests}```\n"
+
+    url = served(script={"[repairs]": [both(wrong), f"```python\n{right}```"], "[at once]": [both(right)]}).url
+    (tmp_path / "in").mkdir()
+    for i, marks in enumerate((["repairs", "at once"], ["at once"], ["repairs", "repairs"])):
+        rows = [{"instruction": f"Double {i}.{j} [{mark}]"} for j, mark in enumerate(marks)]
+        (tmp_path / "in" / f"s{i}.jsonl").write_bytes(b"".join(map(jsonl.dumps, rows)))
+    words = ("refine", "--base-url", url, str(tmp_path / "in" / "*.jsonl"))
+    one = fgit(*words, "--output", "one.jsonl", "--rejects", "left.jsonl")
+    many = fgit(*words, "--ray", nodes.address, "--output", "out", "--rejects", "rejects")
+    assert (one.code, many.code, many.out) == (0, 0, ""), many.err
+    for folder, name in (("out", "one.jsonl"), ("rejects", "left.jsonl")):
+        parts = [r for i in range(3) for r in jsonl.read([str(tmp_path / folder / f"s{i}.jsonl")])]
+        assert parts == list(jsonl.read([str(tmp_path / name)]))
+        assert parts
+    assert many.err.splitlines()[-2:] == one.err.splitlines()[-2:]
+    assert "5 in, 3 out; 2 left out (2 passed at once)" in many.err
+
+
+@soak
+def test_each_worker_has_a_gpu_and_keeps_what_it_opened(tmp_path, gpu_nodes):
+    driver = Driver(tmp_path, gpu_nodes.address, "--ray-gpus").start()
+    os.kill(driver.waiting(), signal.SIGKILL)
+    code, out, err = driver.end()
+    assert (code, out) == (0, "")
+    assert "p1.jsonl: its worker was lost" in err
+    driver.check(err)
+    assert "3 pieces on GPU 0" in err  # of each node the first
+    assert re.search(r"; [123] opened", err)
+
+
+@soak
+def test_a_model_on_a_gpu_whose_worker_is_killed_loses_nothing(fgit, tmp_path, gpu_nodes):
+    pytest.importorskip("transformers")
+    from tests.helpers import tiny_model
+
+    model = tiny_model.make(tmp_path / "model")
+    (tmp_path / "in").mkdir()
+    for i in range(6):
+        rows = [{"instruction": f"Add {i}.{j}", "response": tiny_model.TEXTS[0]} for j in range(4)]
+        (tmp_path / "in" / f"s{i}.jsonl").write_bytes(b"".join(map(jsonl.dumps, rows)))
+    words = ["mutate", "--engine", "transformers", "--model", str(model), "--max-new-tokens", "8", "--keep-unpaired"]
+    words += ["--ray", gpu_nodes.address, "--ray-gpus", str(tmp_path / "in" / "*.jsonl"), "--output", "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fgit_cli", *words], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    raylets = [node.all_processes["raylet"][0].process.pid for node in gpu_nodes.list_all_nodes()]
+    killed = set()
+    while process.poll() is None and not killed:
+        workers = [w for pid in raylets for w in psutil.Process(pid).children(recursive=True) if "fgit" in w.name()]
+        assert len(workers) <= 2
+        if workers:
+            workers[0].kill()
+            killed.add(workers[0].pid)
+        time.sleep(0.05)  # looked at again until a task runs
+    out, err = process.communicate(timeout=300)
+    assert killed
+    assert (process.returncode, out) == (1, ""), err  # a random model writes no code
+    assert "its worker was lost" in err
+    found = [r for i in range(6) for r in jsonl.read([str(tmp_path / "out" / f"s{i}.jsonl")])]
+    assert [r["instruction"] for r in found] == [f"Add {i}.{j}" for i in range(6) for j in range(4)]

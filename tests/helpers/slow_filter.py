@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from fgit_cli.commands.diff import Options
+from fgit_cli.commands.select import Options
 from fgit_cli.errors import FgitError
 from fgit_cli.stages.cluster.driver import run_pieces
 from fgit_cli.stages.filter import Filter
@@ -15,7 +15,13 @@ from fgit_cli.stages.run import conclude
 
 @contextmanager
 def opened(options):
+    opening = ["opened"]  # counted with the first piece that this process does
+
     def stage(records, tally):
+        if opening:
+            tally.count(opening.pop())
+        if options.ray_gpus:
+            tally.count(f"pieces on GPU {os.environ['CUDA_VISIBLE_DEVICES']}")
         for record in records:
             mark = Path(record["mark"]) if "mark" in record else None
             if mark and not mark.exists():
@@ -29,7 +35,9 @@ def opened(options):
 
 
 def main(ray, output, *files):
-    tally = run_pieces("diff", Options(ray=ray, output=output, files=list(files)), opened)
+    on_gpus = "--ray-gpus" in files
+    names = [name for name in files if name != "--ray-gpus"]
+    tally = run_pieces("select", Options(ray=ray, output=output, files=names, ray_gpus=on_gpus), opened)
     conclude(tally)
 
 
