@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -203,6 +204,39 @@ def test_no_cluster_is_one_line(fgit, tmp_path):
     assert (
         "no answer; does the cluster run, and is its token known here (RAY_AUTH_MODE=token" in done.err.splitlines()[-1]
     )
+
+
+@soak
+def test_a_cluster_with_a_token_lets_in_who_knows_it(fgit, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl.dumps(record(1)))
+    home = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    known = {**home, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "a-token-of-this-test-alone"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["start", "--head", "--block", f"--port={port}", "--num-cpus=1", "--include-dashboard=false"]
+    words += ["--object-store-memory=80000000", "--disable-usage-stats", "--node-ip-address=127.0.0.1"]
+    cluster = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", *words], env={**os.environ, **known}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        words = ("diff", "a.jsonl", "--ray", f"127.0.0.1:{port}", "--output", "out")
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.2)  # looked at again until the cluster listens
+        for unknown in (home, {**known, "RAY_AUTH_TOKEN": "another"}):
+            refused = fgit(*words, env=unknown)
+            assert refused.code == 4
+            [line] = refused.err.splitlines()
+            assert "the cluster asks for a token, and its own is not known here; set RAY_AUTH_MODE=token, with" in line
+        done = fgit(*words, env=known)
+        assert (done.code, done.out) == (0, ""), done.err
+        assert done.err.splitlines()[-1] == "fgit diff: 1 in, 1 out"
+    finally:
+        os.killpg(cluster.pid, signal.SIGTERM)
+        cluster.wait(timeout=60)
 
 
 class Driver:

@@ -11,10 +11,11 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 from fgit_cli import jsonl
 from fgit_cli.errors import AnswerIsNo, EngineError, FgitError, InputError, MissingExtra, UsageError, one_line
@@ -186,7 +187,7 @@ def cluster(options: FilterOptions, on_gpu: bool) -> Iterator[tuple[Any, int]]:
         import ray
     except ImportError:
         raise MissingExtra("--ray", "ray") from None
-    with _quiet_stdout():
+    with open(os.devnull, "wb") as nowhere, _leading(1, nowhere):
         before = signal.getsignal(signal.SIGTERM)
         try:
             _connect(ray, options)
@@ -203,20 +204,28 @@ def _connect(ray: Any, options: FilterOptions) -> None:
         os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's is 15: beside other work, code would run out of time
         how |= {"num_cpus": getattr(options, "workers", None) or cores(), "object_store_memory": OBJECT_STORE}
     address = str(options.ray)  # `local` is Ray's own word for a cluster that is started, whichever else runs here
-    try:
-        if place := _HOST.fullmatch(address):  # Ray itself tries for minutes
-            socket.create_connection((place["host"], int(place["port"])), timeout=ANSWER).close()
-        ray.init(address=address, **how)
-    except Exception as error:  # of the network, of authentication, of versions: many classes
-        why = one_line(error, 200)
-        if address == "local":
-            what = "no cluster could be started on this machine"
-        elif address == "auto":
-            what = "no Ray cluster runs here; start one (ray start --head), give its address, or --ray local"
-        else:
-            token = "RAY_AUTH_MODE=token, with RAY_AUTH_TOKEN or ~/.ray/auth_token"
-            what = f"no answer; does the cluster run, and is its token known here ({token})?"
-        raise EngineError(f"--ray {options.ray}: {what} ({why})") from None
+    with tempfile.TemporaryFile() as said:
+        try:
+            if place := _HOST.fullmatch(address):  # Ray itself tries for minutes
+                socket.create_connection((place["host"], int(place["port"])), timeout=ANSWER).close()
+            with _leading(2, said):  # for a token that is refused Ray prints a warning each second
+                ray.init(address=address, **how)
+        except Exception as error:  # of the network, of authentication, of versions: many classes
+            said.seek(0)
+            refused = b"InvalidAuthToken" in said.read()
+            raise EngineError(f"--ray {address}: {_why_not(address, one_line(error, 200), refused)}") from None
+
+
+def _why_not(address: str, why: str, refused: bool) -> str:
+    """What is to be done where no connection came about; `refused`: the cluster wants another token, or one at all."""
+    token = "RAY_AUTH_MODE=token, with RAY_AUTH_TOKEN or ~/.ray/auth_token"
+    if refused:
+        return f"the cluster asks for a token, and its own is not known here; set {token}"
+    if address == "local":
+        return f"no cluster could be started on this machine ({why})"
+    if address == "auto" and "Could not find any running Ray instance" in why:
+        return "no Ray cluster runs here; start one (ray start --head), give its address, or --ray local"
+    return f"no answer; does the cluster run, and is its token known here ({token})? ({why})"
 
 
 def _slots(ray: Any, options: FilterOptions, on_gpu: bool) -> int:
@@ -230,17 +239,16 @@ def _slots(ray: Any, options: FilterOptions, on_gpu: bool) -> int:
 
 
 @contextlib.contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """Descriptor 1 leads nowhere: Ray's processes write their messages there, whatever they are told."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
+def _leading(descriptor: int, to: IO[bytes]) -> Iterator[None]:
+    """Descriptor 1 or 2 leads elsewhere: Ray's libraries and processes write there, whatever they are told."""
+    stream = {1: sys.stdout, 2: sys.stderr}[descriptor]
+    stream.flush()
+    kept = os.dup(descriptor)
+    os.dup2(to.fileno(), descriptor)
     try:
         yield
     finally:
         with contextlib.suppress(BrokenPipeError):
-            sys.stdout.flush()
-        os.dup2(kept, 1)
+            stream.flush()
+        os.dup2(kept, descriptor)
         os.close(kept)
