@@ -107,6 +107,7 @@ FGIT_BENCHES = ("humaneval+", "mbpp+", "bigcodebench", "bigcodebench-hard")
 BCB = ("bigcodebench", "bigcodebench-instruct")
 BCB_HARD = ("bigcodebench-hard", "bigcodebench-hard-instruct")
 FOCAL_BENCHES = ("humaneval+", "mbpp+", *BCB)
+LCB = "livecodebench"
 
 BASE = Arm("base")
 SFT = Arm("Standard-SFT", "--objective sft")

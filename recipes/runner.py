@@ -66,7 +66,7 @@ def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: boo
         template = f"--template {student.template} " if student.template else ""
         selected = f"{slug(data.name)}.selected.jsonl"
         yield Step(f"fgit mask --tokenizer {hub} {template}{mask} {selected} -o {pairs}", pairs)
-        few = " --learning-rate 1e-4 --global-batch-size 16" if smoke else ""
+        few = " --learning-rate 1e-3 --global-batch-size 16" if smoke else ""
         log = f"{out}.log.jsonl"
         yield Step(
             f"fgit train --model {hub} --output-dir {out} --overwrite-output-dir --save-steps 0 "
@@ -87,8 +87,9 @@ def arm_steps(recipe: Recipe, student: Student, data: Data, arm: Arm, smoke: boo
 def cost(student: Student, data: Data, flags: str) -> tuple[float, float]:
     """Hours on COUNT GPUs and gigabytes on disk, by the cost model of `fgit train --dry-run`."""
     objective = objective_of(flags)
-    pairs, epochs = data.records, float(re.search(r"--num-train-epochs (\S+)", flags + " --num-train-epochs 1")[1])  # type: ignore[index]
-    row = PROMPT + RESPONSE + (0 if objective == "sft" else BRANCH)
+    told = re.search(r"--num-train-epochs (\S+)", flags)
+    pairs, epochs = data.records, float(told[1]) if told else 1.0
+    row: float = PROMPT + RESPONSE + (0 if objective == "sft" else BRANCH)
     if objective.endswith(("dpo", "rpo")):
         row *= 4 / 3  # the frozen reference's forward pass
     read = RESPONSE + (0 if objective == "sft" else RESPONSE)
@@ -116,6 +117,8 @@ def steps(recipe: Recipe, smoke: bool) -> list[Step]:
             label = name if not arm.train else f"{name} + {arm.name}"
             labels += [shlex.quote(f"{label}={name}") for name in verdicts]
     against = "" if smoke else f" --against {recipe.against}"
+    if against and "--table" in recipe.report:
+        against += " --table against"
     page = f"{slug(recipe.against)}.html"
     files = " ".join(labels)
     lines = [f"fgit report {files}{against}{f' {recipe.report}' if recipe.report else ''}"]
@@ -139,7 +142,7 @@ def execute(recipe: Recipe, place: Place) -> None:
         missing = {name: where for name, where in needed.items() if not (place.folder / f"data/{name}.jsonl").exists()}
         if missing:
             said = "; ".join(f"{place.folder}/data/{name}.jsonl from {where}" for name, where in missing.items())
-            raise SystemExit(f"put in place first, as JSONL: {said}")
+            raise SystemExit(f"put in place first, as JSONL: {said} (--benches leaves a benchmark out)")
     *making, words, page = lines
     with small.teacher() if place.smoke else contextlib.nullcontext():
         _type(making, place)

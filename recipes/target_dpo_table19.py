@@ -3,7 +3,7 @@
 Training: 1.7 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF
+from recipes.papers import CODEFLOW, FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, LCB, QWEN_7B, REF
 from recipes.runner import Arm, Recipe, main
 
 AFFIXES = Arm("Target-DPO (prefix-suffix)", "--objective target-dpo", "--algorithm prefix-suffix")
@@ -13,7 +13,7 @@ RECIPE = Recipe(
     against="target-dpo:19",
     rows=((QWEN_7B, CODEFLOW),),
     arms=(REF, AFFIXES, LCS),
-    benches=FOCAL_BENCHES,
+    benches=(*FOCAL_BENCHES, LCB),
     common=FOCAL_TRAIN,
     mask=FOCAL_MASK,
 )

@@ -3,7 +3,7 @@
 Training: 2.6 h on 8 x a800-80gb; models: 46 GB.
 """
 
-from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
+from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, LCB, QWEN_7B, REF, codeflow
 from recipes.runner import Arm, Recipe, main
 
 CHOICES = tuple(
@@ -19,7 +19,7 @@ RECIPE = Recipe(
     against="target-dpo:20",
     rows=((QWEN_7B, codeflow("codeflow", "")),),
     arms=(REF, *CHOICES),
-    benches=FOCAL_BENCHES,
+    benches=(*FOCAL_BENCHES, LCB),
     common=FOCAL_TRAIN,
     mask=FOCAL_MASK,
 )

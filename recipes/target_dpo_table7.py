@@ -3,7 +3,7 @@
 Training: 0.3 h on 8 x a800-80gb; models: 30 GB.
 """
 
-from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, QWEN_7B, REF, codeflow
+from recipes.papers import FOCAL_BENCHES, FOCAL_MASK, FOCAL_TRAIN, LCB, QWEN_7B, REF, codeflow
 from recipes.runner import Arm, Recipe, main
 
 DEBUGGING = codeflow("codeflow-10k", "", 10_000)
@@ -15,7 +15,7 @@ RECIPE = Recipe(
     against="target-dpo:7",
     rows=((QWEN_7B, DEBUGGING),),
     arms=(REF, SAMPLED, DEBUGGED),
-    benches=FOCAL_BENCHES,
+    benches=(*FOCAL_BENCHES, LCB),
     common=FOCAL_TRAIN,
     mask=FOCAL_MASK,
 )

@@ -10,6 +10,7 @@ from recipes.papers import (
     FOCAL_MASK,
     FOCAL_SFT,
     FOCAL_TRAIN,
+    LCB,
     QWEN_7B,
     REF,
     TARGET_DPO,
@@ -23,7 +24,7 @@ RECIPE = Recipe(
     against="target-dpo:9",
     rows=((CODEQWEN_CHAT, CODEFLOW), (QWEN_7B, CODEFLOW)),
     arms=(REF, FOCAL_SFT, TARGET_DPO, TARGET_RPO, AUGMENTED),
-    benches=FOCAL_BENCHES,
+    benches=(*FOCAL_BENCHES, LCB),
     common=FOCAL_TRAIN,
     mask=FOCAL_MASK,
 )

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from fgit_cli.errors import UsageError
+from fgit_cli.reporting.papers_columns import errors, figure, makeable
 from fgit_cli.reporting.scores import Runs, benches, models, percent, title
 from fgit_cli.reporting.table import Column, Table
 
@@ -47,7 +48,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Published:
-    """One table of a paper; `remark` where the print contradicts itself or another table."""
+    """One table of a paper; `remark` where the print contradicts itself or another table.
+
+    `errors_on`: the benchmark whose failures it counts, in columns named by type of error.
+    """
 
     paper: str
     number: str
@@ -55,6 +59,7 @@ class Published:
     remark: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    errors_on: str = ""
 
     @property
     def source(self) -> str:
@@ -72,11 +77,9 @@ def tables() -> tuple[Published, ...]:
             source = f"{content['paper']} {table['id']}"
             models = table.get("models", {})
             rows = tuple(row(source, header, [models.get(cells[0], cells[0]), *cells[1:]]) for cells in lines)
-            found.append(
-                Published(
-                    content["paper"], table["id"], table["shows"], table.get("remark", ""), tuple(header[2:]), rows
-                )
-            )
+            columns, errors_on = tuple(header[2:]), table.get("errors-on", "")
+            remark = table.get("remark", "")
+            found.append(Published(content["paper"], table["id"], table["shows"], remark, columns, rows, errors_on))
     return tuple(found)
 
 
@@ -101,10 +104,12 @@ def against(which: str, runs: Runs) -> Table:
         raise UsageError(f"--against {which}: no such table; there are paper, {there}")
     notes = [NO_TEST]
     columns = shared_columns(asked, runs)
-    measured = models(runs)
+    measured, made = models(runs), list[str]()
     if number:
         rows = list(asked[0].rows)
         notes.insert(0, f"{asked[0].source}: {asked[0].shows}.")
+        made = makeable(asked[0].columns, asked[0].errors_on, runs)
+        columns += made
         if not columns:
             columns, measured = shared_columns(asked, {}), []
             notes.append(f"None of your benchmarks is a column of {asked[0].source}: it stands alone.")
@@ -118,7 +123,13 @@ def against(which: str, runs: Runs) -> Table:
     if not runs:  # of several tables, the columns of those whose rows are shown
         columns = [c for c in columns if any(c in r.figures for r in rows)]
     body = [{"source": source, "model": r.name} | cells for r, source, cells in merged(rows, columns)]
-    body += [{"source": "measured", "model": model} | ours(runs, model, columns) for model in measured]
+    for model in measured:
+        cells = ours(runs, model, columns)
+        if asked[0].errors_on and made:
+            cells |= errors(asked[0].columns, runs.get((model, asked[0].errors_on)))
+        else:
+            cells |= {c: (figure(c, asked[0].columns, runs, model), None) for c in made}
+        body.append({"source": "measured", "model": model} | cells)
     shown = [Column("source", "Source"), Column("model", "Model")]
     shown += [Column(c, heading(c), "score" if numbers_in_percent(c) else "number") for c in columns]
     return Table("against", "Beside published figures", shown, body, notes)

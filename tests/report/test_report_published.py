@@ -132,6 +132,46 @@ def test_against_a_table_alone(fgit):
     assert done.out.splitlines()[0] == "source,model,AttributeError,KeyError,NameError,FileNotFoundError,Sum"
 
 
+def own(fgit, files, table):
+    """The rows of one's own files beside a table: by model the figures."""
+    ran = fgit("report", *files, "--against", table, "--format", "json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)["against"]
+    rows = {row["model"]: row for row in found["rows"] if row["source"] == "measured"}
+    return found, rows
+
+
+def test_means_and_averages_are_made_of_ones_own(fgit, write):
+    """Target-DPO 2: HumanEval and MBPP as the mean of base and plus, the average over these and BigCodeBench's."""
+    verdicts = ("pass", "pass"), ("pass", "fail"), ("fail", "fail"), ("fail", "fail")
+    samples = [result(f"HumanEval/{i}", *v) for i, v in enumerate(verdicts)]  # 50 (25)
+    samples += [result(f"Mbpp/{i}", *v, "mbpp+") for i, v in enumerate(verdicts[:2])]  # 100 (50)
+    part = write("part.jsonl", samples)
+    found, rows = own(fgit, [f"m={part}"], "target-dpo:2")
+    assert (rows["m"]["humaneval-mean_base"], rows["m"]["mbpp-mean_base"]) == (37.5, 75)
+    assert "average_base" not in rows["m"]  # without BigCodeBench there is none
+    assert next(row["humaneval-mean_base"] for row in found["rows"]) == 83.9
+    samples += [result("BigCodeBench/0", "pass", None, bench) for bench in ("bigcodebench", "bigcodebench-instruct")]
+    whole = write("whole.jsonl", samples)
+    _, rows = own(fgit, [f"m={part}", f"n={whole}"], "target-dpo:2")
+    assert rows["n"]["average_base"] == (37.5 + 75 + 100 + 100) / 4
+    assert rows["m"]["average_base"] is None
+    _, rows = own(fgit, [f"n={whole}"], "target-dpo:14")  # there base and plus count apart
+    assert rows["n"]["average_base"] == pytest.approx((50 + 25 + 100 + 50 + 100 + 100) / 6)
+
+
+def test_errors_are_counted_beside_table_18(fgit, write):
+    def failing(number, error):
+        return result(f"BigCodeBench/{number}", "fail", None, "bigcodebench", error={"type": error, "message": "m"})
+
+    kinds = ["KeyError", "KeyError", "NameError", "ValueError"]
+    path = write("a.jsonl", [failing(i, kind) for i, kind in enumerate(kinds)])
+    found, rows = own(fgit, [f"m={path}"], "target-dpo:18")
+    counted = {name: rows["m"][name] for name in ("AttributeError", "KeyError", "NameError", "Sum")}
+    assert counted == {"AttributeError": 0, "KeyError": 2, "NameError": 1, "Sum": 3}
+    assert not any("stands alone" in note for note in found["notes"])
+
+
 def test_counts_are_printed_as_they_are(fgit):
     lines = fgit("report", "--against", "target-dpo:17", "--format", "csv").out.splitlines()
     assert lines[-1].endswith(",2490,772,964,406,2327,287,129,785,361,149,193,805.73")
