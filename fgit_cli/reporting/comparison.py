@@ -125,7 +125,7 @@ def explained(rows: list[dict]) -> list[str]:
     comparisons = f"{len(rows)} comparison{'s' * (len(rows) != 1)}"
     return [
         "Differences in points of percent over the tasks that both have; interval: Tango's paired score interval, with "
-        "several samples a task a paired bootstrap.",
+        "several samples a task Bonett and Price's; either holds 0 where p alone cannot tell.",
         f"p: {tests}, two-sided; Holm over the {comparisons} of this table; the answer is at 0.05 after Holm.",
         "Needed: the smallest difference that the same number of disagreements could have shown at 0.05, alone.",
     ]

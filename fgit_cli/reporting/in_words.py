@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from fgit_cli.core.statistics import LEVEL
 from fgit_cli.reporting.scores import tested_title
 from fgit_cli.reporting.table import Table, text
 
@@ -110,7 +111,10 @@ def repeated(row: dict[str, Any]) -> Measure:
 def difference(row: dict[str, Any], place: str, interval: tuple[float, float], how: str) -> Measure:
     p, adjusted = (text("p", row[name]) for name in ("p", "p_holm"))
     sure = f"p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}"
-    sure += f", after Holm {adjusted}" if adjusted != p else ""
+    if row["p"] < LEVEL <= row["p_holm"]:  # the interval, of this comparison alone, leaves out 0
+        sure += f" alone, but {adjusted} after Holm for so many comparisons"
+    elif adjusted != p:
+        sure += f", after Holm {adjusted}"
     words = f"{text('points', row['difference'])} points, 95 % interval {text('interval', interval)}, {how}, {sure}"
     return Measure(place, row["answer"], row["difference"], interval, words)
 

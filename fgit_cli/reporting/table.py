@@ -7,6 +7,8 @@ numbers in two columns (`flat`). Scores are in percent, differences in points of
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fgit_cli.core.statistics import LEVEL
+
 Kind = Literal["text", "count", "percent", "score", "interval", "points", "relative", "p", "number", "code"]
 
 PARTS = {"score": ("base", "plus"), "interval": ("low", "high")}
@@ -50,13 +52,16 @@ def text(kind: Kind, value: Any) -> str:
                 return NOTHING
             return f"{base:.1f}" if plus is None else f"{base:.1f} ({plus:.1f})"
         case "interval":
-            return f"{_rounded(value[0])} to {_rounded(value[1])}"
+            return f"{_sided(value[0])} to {_sided(value[1])}"
         case "points":
-            return _rounded(value, "+")
+            return _sided(value, "+")
         case "relative":
             return f"{_rounded(value, '+')} %"
         case "p":
-            return "<0.001" if value < 0.001 else f"{value:.3f}"
+            shown = f"{value:.3f}"
+            if shown == f"{LEVEL:.3f}":  # on which side it is decides the answer
+                shown = f"{value:.5f}"
+            return "<0.001" if value < 0.001 else shown
         case "number":
             return f"{value:.4g}"
     return str(value)
@@ -65,6 +70,12 @@ def text(kind: Kind, value: Any) -> str:
 def _rounded(value: float, sign: str = "") -> str:
     """To one decimal; what rounds to nought has no minus."""
     return f"{round(value, 1) + 0.0:{sign}.1f}"
+
+
+def _sided(value: float, sign: str = "") -> str:
+    """To one decimal, or to the first figure that tells on which side of nought the value is."""
+    near = 1e-9 < abs(value) < 0.05
+    return f"{value:{sign}.1g}" if near else _rounded(value, sign)
 
 
 def flat(table: Table) -> tuple[list[str], list[list[Any]]]:

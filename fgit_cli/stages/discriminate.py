@@ -34,8 +34,8 @@ class Preferences:
             low, high = wilson(share, len(self.ratios))
             yield f"{pairs}: prefers the correct token in {share:.1%} (95 %: {low:.1%} to {high:.1%})"
             low, high = bootstrap(self.ratios)
-            mean = sum(self.ratios) / len(self.ratios)
-            yield f"log-ratio at the fork {mean:+.3f} nats (95 %: {low:+.3f} to {high:+.3f})"
+            sure = f"95 %: {low:+.3f} to {high:+.3f}" if len(self.ratios) > 1 else "of one pair, so without an interval"
+            yield f"log-ratio at the fork {sum(self.ratios) / len(self.ratios):+.3f} nats ({sure})"
         else:
             yield pairs
         yield f"NLL of the correct responses {sum(self.nlls) / len(self.nlls):.4f} nats a token, mean over pairs"
