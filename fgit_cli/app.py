@@ -13,14 +13,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from fgit_cli import __version__, completion, messages
+from fgit_cli import __version__, completion, messages, suggestions
 from fgit_cli.errors import INTERRUPTED, EngineError, FgitError, one_line
 from fgit_cli.options import Spec, default_of, read_config, specs
 
@@ -198,18 +197,17 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(error, "format_message"):  # Typer's own, for words of the command line
             message = error.format_message().replace("Value error, ", "")  # pydantic's word, of no use to a reader
             meant = _meant(error, name, arguments)
+            if getattr(error, "option_name", None):
+                message = message.split(" (")[0]  # what Typer would suggest
             if meant:
-                message = f"{message.split(' (')[0].rstrip('.')}; did you mean {meant}?"
+                message = f"{message.rstrip('.')}; did you mean {' or '.join(meant)}?"
             messages.say(name, f"{one_line(message).rstrip('.')}{' ' if meant else '. '}See `{who} --help`.")
             return 2
         raise
 
 
-def _meant(error: Exception, name: str | None, arguments: list[str]) -> str:
-    """The command or option nearest to a word of the command line that is none; empty where nothing is near.
-
-    An abbreviation by first letters counts, such as `--lr` for `--learning-rate`.
-    """
+def _meant(error: Exception, name: str | None, arguments: list[str]) -> list[str]:
+    """The commands or options that a word of the command line which is none may stand for."""
     word = getattr(error, "option_name", None)
     if word and name:
         options = importlib.import_module(f"fgit_cli.commands.{name}").Options
@@ -219,11 +217,8 @@ def _meant(error: Exception, name: str | None, arguments: list[str]) -> str:
     elif name is None and arguments and not arguments[0].startswith("-"):
         word, known = arguments[0], list(COMMANDS)
     else:
-        return ""
-    bare = word.lstrip("-")
-    initials = [flag for flag in known if len(bare) > 1 and bare == "".join(w[0] for w in flag.lstrip("-").split("-"))]
-    near = sorted(initials, key=len, reverse=True) or get_close_matches(word, known, 1, 0.6)
-    return near[0] if near else ""
+        return []
+    return suggestions.meant(word, known) if word not in known else []
 
 
 _FULL = (

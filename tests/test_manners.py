@@ -289,7 +289,11 @@ def test_records_come_as_they_are_made(alarm, words):
     ("words", "meant"),
     [(["maks"], "mask"), (["evla"], "eval"), (["train", "--lr", "1"], "--learning-rate"),
      (["train", "--learning-rat", "1"], "--learning-rate"), (["mask", "--tokeniser", "x"], "--tokenizer"),
-     (["eval", "--no-prefil"], "--no-prefill")],
+     (["eval", "--no-prefil"], "--no-prefill"), (["finetune"], "train"), (["generate"], "eval or mutate"),
+     (["train", "--bs", "8"], "--global-batch-size"), (["train", "--epochs", "3"], "--num-train-epochs"),
+     (["train", "--learning_rate", "1"], "--learning-rate"), (["eval", "--temp", "1"], "--template or --temperature"),
+     (["train", "--model-name-or-path", "x"], "--model"), (["eval", "-n", "3"], "--samples"),
+     (["eval", "--max-tokens", "3"], "--max-new-tokens"), (["train", "--out", "x"], "--output-dir")],
 )  # fmt: skip
 def test_a_word_that_is_none_is_answered_with_the_one_that_was_meant(fgit, words, meant):
     ran = fgit(*words)
@@ -299,6 +303,7 @@ def test_a_word_that_is_none_is_answered_with_the_one_that_was_meant(fgit, words
 
 
 def test_a_word_like_no_other_is_not_guessed(fgit):
-    ran = fgit("train", "--zzzz")
-    assert ran.code == 2
-    assert "did you mean" not in ran.err
+    for words in (("train", "--zzzz"), ("mask", "--tokenizer"), ("train", "--q"), ("mutate", "--key", "x"), ("zzzz",)):
+        ran = fgit(*words)
+        assert ran.code == 2
+        assert "did you mean" not in ran.err
