@@ -151,7 +151,7 @@ async def by_openai(url: str, requests: list[Request]) -> int:
     from openai import AsyncOpenAI
 
     gate = asyncio.Semaphore(CONCURRENCY)
-    async with AsyncOpenAI(base_url=url, api_key="none") as client:
+    async with AsyncOpenAI(base_url=url, api_key="none", timeout=600) as client:
 
         async def one(request: Request) -> str | None:
             async with gate:
