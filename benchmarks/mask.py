@@ -2,7 +2,7 @@
 
     python -m benchmarks.mask [--tokenizer FOLDER] [--records evol.jsonl.gz]
     python -m benchmarks.mask --memory [100000]
-    python -m benchmarks.mask --workers [4000]
+    python -m benchmarks.mask --workers [500 1000 2000 4000 20000]
 
 (a) finds token positions as Target-DPO's published code does: for every line of both texts it encodes the prefix before
 and after the line. (b) is the straightforward way: one record at a time, difflib, python-Levenshtein, a tokenizer call
@@ -33,6 +33,9 @@ from benchmarks import test_data
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 SWAPS = [("==", "!="), ("<=", "<"), (" + ", " - "), (" < ", " <= "), (" and ", " or "), ("True", "False"), ("0", "1")]
+
+
+SIZES = (500, 1_000, 2_000, 4_000, 20_000)  # pairs, of --workers
 
 
 def pairs(path: str, count: int) -> list[bytes]:
@@ -288,7 +291,11 @@ if __name__ == "__main__":
 
 
 def workers(folder: str, lines: list[bytes], count: int, rounds: int) -> None:
-    """Print processor and wall seconds of the command over `count` pairs with one worker and with two, in turn."""
+    """Print processor and wall seconds of the command over `count` pairs with one worker and with two, in turn.
+
+    At the end the medians, and how much wall time two take of what one does.
+    """
+    seconds: dict[int, list[tuple[float, ...]]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as place:
         Path(f"{place}/in").write_bytes(b"".join(lines[n % len(lines)] for n in range(count)))
         Path(f"{place}/run.py").write_text(RUN)
@@ -306,10 +313,14 @@ def workers(folder: str, lines: list[bytes], count: int, rounds: int) -> None:
                 environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
                 wall, own, theirs = map(float, done.stdout.split())
+                seconds[number].append((wall, own + theirs))
                 print(
                     f"{count} pairs, {number} worker{'s' * (number > 1)}: {own:.1f} s of its own, {theirs:.1f} s of "
                     f"workers, {wall:.1f} s wall, load {os.getloadavg()[0]:.1f}", flush=True,
                 )  # fmt: skip
+    one, two = ([statistics.median(column) for column in zip(*seconds[number], strict=True)] for number in (1, 2))
+    print(f"{count} pairs: two workers take {two[0] / one[0]:.2f} of one's wall time and {two[1] / one[1]:.2f} of its "
+          "processor time, medians", flush=True)  # fmt: skip
 
 
 def memory(folder: str, lines: list[bytes], count: int) -> list[tuple[int, float]]:
@@ -354,14 +365,7 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=int, default=0, nargs="?", const=100_000, help="stream so many records, watch the memory alone"
     )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=0,
-        nargs="?",
-        const=4_000,
-        help="one worker beside two on so many pairs, only that",
-    )
+    parser.add_argument("--workers", type=int, nargs="*", help="one worker beside two on so many pairs, only that")
     options = parser.parse_args()
     options.tokenizer = options.tokenizer or str(test_data.folder("tok", "deepseek-coder"))
     options.records = options.records or str(test_data.folder("instruct", "evol.jsonl.gz"))
@@ -371,8 +375,9 @@ def main() -> None:
         for records, size in memory(options.tokenizer, lines, options.memory):
             print(f"{records:>8} records out: {size:7.1f} MiB resident in all processes")
         return
-    if options.workers:
-        workers(options.tokenizer, lines, options.workers, options.repeat)
+    if options.workers is not None:
+        for count in options.workers or SIZES:
+            workers(options.tokenizer, lines, count, options.repeat)
         return
     cost = one_core(options.tokenizer, lines, 10, options.repeat)
     print(f"{len(lines)} pairs, {Path(options.tokenizer).name}; one core, CPU time, medians of {options.repeat}")

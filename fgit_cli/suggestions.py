@@ -53,7 +53,7 @@ OTHER_NAMES = {
 
 
 def meant(word: str, known: list[str]) -> list[str]:
-    """Those of the known options or commands that `word` may stand for, the surest first; none where nothing is near."""
+    """The known options or commands that `word` may stand for, the surest first; none where nothing is near."""
     bare = word.lstrip("-").replace("_", "-")
     names = {name.lstrip("-"): name for name in known}
     return [names[name] for name in next(filter(None, _ways(bare, list(names))), [])][:MOST]
