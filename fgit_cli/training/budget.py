@@ -10,6 +10,7 @@ from fgit_cli.training import estimate
 from fgit_cli.training.options import Options
 from fgit_cli.training.support import Layout
 
+OUTSIDE = 2**30  # bytes of a GPU that torch's allocator leaves to what is not torch's: NCCL's buffers, CUDA's kernels
 DEFAULT = 8192  # tokens, on a CPU and where no step is trained; more makes nothing faster there
 
 
@@ -48,9 +49,26 @@ def budget_of(options: Options, model: Any, accelerator: Any, layout: Layout, lo
     asked, device = estimate.asked_for(options.token_budget), accelerator.device
     if device.type != "cuda":
         return Budget(asked or DEFAULT)
+    _leave_room(device)
     shape = estimate.Shape.of_model(accelerator.unwrap_model(model))
     tokens = asked or _fitting(shape, options, accelerator, layout, longest)
     return Budget(tokens, device, estimate.backward_bytes(shape))
+
+
+def _leave_room(device: Any) -> None:
+    """Bound torch's allocator: NCCL takes its buffers at its first collective, when passes may have filled the card."""
+    import torch
+
+    free, total = torch.cuda.mem_get_info(device)
+    torch.cuda.set_per_process_memory_fraction(allowed(free, torch.cuda.memory_reserved(device), total), device)
+
+
+def allowed(free: int, reserved: int, total: int) -> float:
+    """The share of a GPU that torch may hold, where it holds `reserved` bytes and `free` are nobody's; (0, 1].
+
+    OUTSIDE is left, of a small GPU a twentieth; what torch holds is never asked back.
+    """
+    return max(reserved, reserved + free - min(OUTSIDE, total // 20)) / total
 
 
 def _fitting(shape: estimate.Shape, options: Options, accelerator: Any, layout: Layout, longest: int) -> int:

@@ -141,8 +141,7 @@ def _train(
         result["best"] = evaluation.load_best(done)
         _save(task, trained, machine, result, log)
         evaluation.forget()
-    if options.report_to:
-        accelerator.end_training()
+    accelerator.end_training()  # trackers are closed, the ranks' process group is taken down
 
 
 def _task(options: Options, accelerator: Any, job: Path) -> _Task:

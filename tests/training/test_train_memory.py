@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from fgit_cli.errors import EngineError, UsageError
-from fgit_cli.training import data, estimate, launch, loop, machines, passes
+from fgit_cli.training import budget, data, estimate, launch, loop, machines, passes
 from fgit_cli.training.estimate import Shape, Tokens
 from fgit_cli.training.layout import row_sizes
 from fgit_cli.training.machines import Plan
@@ -75,6 +75,21 @@ def test_a_pass_that_runs_out_of_memory_is_run_again_in_halves_and_the_result_is
     assert made.told.count("ran out of memory") == 1
     assert made.machine["token_budget"] in (125, 250)
     assert max(made.fed[-2:]) <= 250  # the last step was planned with fewer tokens a pass
+
+
+@pytest.mark.parametrize(
+    ("free", "reserved", "total", "held"),
+    [
+        (138, 2, 140, 139),  # an empty card: all but one GiB
+        (4.5, 0.5, 140, 4),  # another program holds the rest of it
+        (7, 0.5, 8, 7.1),  # a small card: a twentieth of it
+        (0.2, 3, 8, 3),  # what is held is not asked back
+    ],
+)
+def test_torch_leaves_a_gib_of_the_gpu_to_what_is_not_torchs(free, reserved, total, held):
+    gib = 2**30
+    share = budget.allowed(int(free * gib), int(reserved * gib), total * gib)
+    assert share * total == pytest.approx(held, rel=1e-6)
 
 
 def test_a_pair_that_does_not_fit_alone_ends_the_run_and_it_is_said(train):
