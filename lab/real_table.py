@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy
 
-from fgit_cli.core.crossed import crossed
-from fgit_cli.core.statistics import wilson
+from fgit_cli.core.crossed import Effect, crossed
+from fgit_cli.core.statistics import holm
 from lab.real import ARMS, BASE, BATCH, JUDGED, LONGEST, PAIRS, ROWS
 from lab.rows import rows
 
@@ -15,6 +15,8 @@ DIFFERENCES = (
     ("FGit", "SFT"), ("fork", "SFT"), ("fork + dft", "SFT"), ("SFT", "base"), ("FGit", "base"), ("fork", "base"),
     ("fork + dft", "base"),
 )  # fmt: skip
+PRIMARY_SET, PRIMARY = ("humanevalpack", "bugs"), DIFFERENCES[:3]  # as lab/LOG.md declared them
+CLOSE = 0.1  # nats; a difference within them counts as none
 Row = dict[str, Any]
 
 
@@ -26,35 +28,75 @@ def section() -> str:
     head = (
         "\n## A real model (`python -m lab.real`, lab/real.py)\n\n"
         f"SmolLM2-135M-Instruct (`make smol`), tuned whole on at most {PAIRS} pairs of at most {LONGEST} tokens, one "
-        f"epoch, batch {BATCH}; judged on pairs that it was not tuned on. The log-ratio (nats) of the correct token "
-        "over the incorrect one at the fork is primary. Intervals: 95 %; pairs are drawn, and seeds with them where "
-        "there are several (Wilson's for shares of pairs). Differences are of the same pairs, a mean over the "
-        "rates.\n"
+        f"epoch, batch {BATCH}; judged on pairs that it was not tuned on. Primary is the log-ratio, in nats, of the "
+        "correct token over the incorrect one where a pair's sides part. Differences are of the same pairs, a mean "
+        "over the rates, with 95 % intervals that draw pairs and seeds together.\n"
     )
-    return "".join([head, *(part for name in JUDGED for part in _set(name, found))])
+    return "".join([head, _primary(found), *(part for name in JUDGED for part in _set(name, found))])
+
+
+def _primary(found: Sequence[Row]) -> str:
+    """The differences that were declared before the arms ran, with Holm's correction; empty while one is missing."""
+    name, source = PRIMARY_SET
+    of_set = [r for r in found if r["judged"] == name]
+    effects = [_difference(of_set, arm, than, source)[0] for arm, than in PRIMARY]
+    if not all(effects):
+        return ""
+    ps = holm([effect.p for effect in effects])
+    lines = [
+        f"| {arm} − {than} | {_told(effect, '+')} | {effect.p:.2f} | {p:.2f} | {effect.within(CLOSE):.3f} |\n"
+        for (arm, than), effect, p in zip(PRIMARY, effects, ps, strict=True)
+    ]
+    return (
+        f"\nDeclared before the runs: on {SETS[name]}, tuned on `{source}`.\n\n"
+        f"| difference | log-ratio | p | Holm | p of a difference beyond ± {CLOSE} |\n|---|---:|---:|---:|---:|\n"
+        + "".join(lines)
+    )
 
 
 def _set(name: str, found: Sequence[Row]) -> Iterator[str]:
     """The tables of one set that is judged on: each arm at each rate, and the arms' differences."""
     of_set = [r for r in found if r["judged"] == name]
-    yield f"\n### {SETS[name]}\n\n"
-    yield "| tuned on | arm | rate | seeds | prefers the correct token | log-ratio | NLL of the correct response |\n"
-    yield f"|---|---|{'---:|' * 5}\n"
-    cells = {(r["source"], r["arm"], r["rate"]): None for r in of_set}  # once each, in this order
-    for source, arm, rate in sorted(cells, key=lambda c: (c[0] or "", [BASE.arm, *ARMS].index(c[1]), c[2])):
-        yield _line(source, arm, rate, _values(of_set, arm, source, (rate,)))
+    base = _values(of_set, BASE.arm, None, ())
+    if base is None:  # it is judged before anything is tuned
+        return
+    ratio, nll = base
+    yield (
+        f"\n### {SETS[name]}\n\nThe base prefers the correct token in {_share(ratio)} % of {ratio.shape[1]} pairs; "
+        f"log-ratio {_told(_effect(ratio), '+')}, NLL of the correct response {_told(_effect(nll))}.\n"
+    )
     sources = sorted({r["source"] for r in of_set if r["source"]})
     if not sources:
         yield "\nNo arm has been tuned yet.\n"
         return
+    rates = sorted({r["rate"] for r in of_set if r["source"]})
+    at = ", ".join(f"{rate:g}" for rate in rates)
+    yield f"\n| tuned on | arm | prefers the correct token, %, at {at} | log-ratio | NLL of the correct response |\n"
+    yield "|---|---|---:|---:|---:|\n"
+    for source in sources:
+        for arm in ARMS:
+            cells = [v for rate in rates if (v := _values(of_set, arm, source, (rate,))) is not None]
+            if cells:
+                shares = ", ".join(_share(ratio) for ratio, _ in cells)
+                ratios = ", ".join(f"{ratio.mean():+.2f}" for ratio, _ in cells)
+                nlls = ", ".join(f"{nll.mean():.2f}" for _, nll in cells)
+                yield f"| {source} | {arm} | {shares} | {ratios} | {nlls} |\n"
     yield "\n| tuned on | difference | log-ratio | NLL of the correct response |\n|---|---|---:|---:|\n"
     for source in sources:
-        rates = sorted({r["rate"] for r in of_set if r["source"] == source})
         for arm, than in DIFFERENCES:
-            mine, theirs = (_values(of_set, x, None if x == BASE.arm else source, rates) for x in (arm, than))
-            if mine is not None and theirs is not None:
-                ratio, nll = mine - theirs
-                yield f"| {source} | {arm} − {than} | {_mean(ratio, '+')} | {_mean(nll, '+')} |\n"
+            ratio_moved, nll_moved = _difference(of_set, arm, than, source)
+            if ratio_moved and nll_moved:
+                yield f"| {source} | {arm} − {than} | {_told(ratio_moved, '+')} | {_told(nll_moved, '+')} |\n"
+
+
+def _difference(of_set: Sequence[Row], arm: str, than: str, source: str) -> tuple[Effect, Effect] | tuple[None, None]:
+    """What the arm has more than the other, of log-ratio and of NLL, a mean over the rates; None if one is missing."""
+    rates = sorted({r["rate"] for r in of_set if r["source"] == source})
+    mine, theirs = (_values(of_set, x, None if x == BASE.arm else source, rates) for x in (arm, than))
+    if mine is None or theirs is None:
+        return None, None
+    ratio, nll = mine - theirs
+    return _effect(ratio), _effect(nll)
 
 
 def _values(of_set: Sequence[Row], arm: str, source: str | None, rates: Sequence[float]) -> numpy.ndarray | None:
@@ -73,17 +115,13 @@ def _values(of_set: Sequence[Row], arm: str, source: str | None, rates: Sequence
     return numpy.stack(whole, axis=1) if whole else None
 
 
-def _line(source: str | None, arm: str, rate: float, values: numpy.ndarray | None) -> str:
-    assert values is not None
-    ratio, nll = values
-    seeds, pairs = ratio.shape
-    share = float((ratio > 0).mean())
-    low, high = wilson(share, pairs)
-    prefers = f"{100 * share:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
-    at = f"{rate:g}" if source else "–"
-    return f"| {source or '–'} | {arm} | {at} | {seeds} | {prefers} | {_mean(ratio, '+')} | {_mean(nll)} |\n"
+def _effect(values: numpy.ndarray) -> Effect:
+    return crossed(values, range(values.shape[1]))
 
 
-def _mean(values: numpy.ndarray, sign: str = "") -> str:
-    found = crossed(values, range(values.shape[1]))
-    return f"{found.mean:{sign}.2f} ({found.low:{sign}.2f} to {found.high:{sign}.2f})"
+def _share(ratios: numpy.ndarray) -> str:
+    return f"{100 * float((ratios > 0).mean()):.0f}"
+
+
+def _told(effect: Effect, sign: str = "") -> str:
+    return f"{effect.mean:{sign}.2f} ({effect.low:{sign}.2f} to {effect.high:{sign}.2f})"
