@@ -28,6 +28,7 @@ PAGES = (
     *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")),
     *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs" / "commands").glob("*.md")),
 )
+CHAIN = ("mutate", "refine", "select", "mask", "train", "eval")  # the commands of the papers' sets, in their order
 _DEFAULTS = re.compile(r"<!-- defaults (\w+) -->\n.*?<!-- end -->", re.S)
 _SETS = re.compile(r"<!-- sets -->\n.*?<!-- end -->", re.S)
 _HELP = re.compile(r"<!-- help (\w+) -->\n.*?<!-- end -->", re.S)
@@ -73,11 +74,13 @@ def sets(_: re.Match) -> str:
     from fgit_cli.options import CONFIGS
 
     held = {p.stem: tomllib.loads(p.read_text(encoding="utf-8")) for p in sorted(CONFIGS.glob("*.toml"))}
-    options = dict.fromkeys((c, o) for tables in held.values() for c, table in tables.items() for o in table)
+    found = dict.fromkeys((c, o) for tables in held.values() for c, table in tables.items() for o in table)
+    options = sorted(found, key=lambda one: CHAIN.index(one[0]))
     rows = [["command", "option", *held], ["---"] * (2 + len(held))]
     for command, option in options:
         values = [tables.get(command, {}).get(option) for tables in held.values()]
-        rows.append([command, f"`--{option}`", *("" if v is None else f"`{str(v).lower()}`" for v in values)])
+        told = ["" if v is None else f"`{str(v).lower() if isinstance(v, bool) else v}`" for v in values]
+        rows.append([command, f"`--{option}`", *told])
     return "<!-- sets -->\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n<!-- end -->"
 
 
