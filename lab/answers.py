@@ -71,7 +71,9 @@ class Answers:
         bench = MiniBench([self.tasks[t] for t in missing])
         out, kept = self.work / "verdicts.jsonl", self.work / "eval"
         shutil.rmtree(kept, ignore_errors=True)
-        given = {"model": str(model), "batch_size": 50, "max_new_tokens": 200, "work_dir": str(kept), "workers": 1}
+        given: dict[str, Any] = {
+            "model": str(model), "batch_size": 50, "max_new_tokens": 200, "work_dir": str(kept), "workers": 1,
+        }  # fmt: skip
         options = judging.Options(bench="mini", quiet=True, output=str(out), given=frozenset(given), **given)
         with ask.kept(options, bench) as samples:
             judging.evaluate(replace(options, files=[samples], extract="none"), bench)

@@ -36,22 +36,29 @@ def section() -> str:
 
 
 def _primary(found: Sequence[Row]) -> str:
-    """The differences that were declared before the arms ran, with Holm's correction; empty while one is missing."""
+    """The differences that were declared before the arms ran, with Holm's correction.
+
+    Empty while one is missing, and with fewer seeds than a p asks for.
+    """
     name, source = PRIMARY_SET
     of_set = [r for r in found if r["judged"] == name]
-    effects = [_difference(of_set, arm, than, source)[0] for arm, than in PRIMARY]
-    if not all(effects):
+    pairs = [(_difference(of_set, arm, than, source)[0], f"{arm} − {than}") for arm, than in PRIMARY]
+    known = [(effect, effect.p, said) for effect, said in pairs if effect and effect.p is not None]
+    if len(known) < len(PRIMARY):
         return ""
-    ps = holm([effect.p for effect in effects])
     lines = [
-        f"| {arm} − {than} | {_told(effect, '+')} | {effect.p:.2f} | {p:.2f} | {effect.within(CLOSE):.3f} |\n"
-        for (arm, than), effect, p in zip(PRIMARY, effects, ps, strict=True)
+        f"| {said} | {_told(effect, '+')} | {_p(p)} | {_p(adjusted)} | {_p(effect.within(CLOSE))} |\n"
+        for (effect, p, said), adjusted in zip(known, holm([p for _, p, _ in known]), strict=True)
     ]
     return (
         f"\nDeclared before the runs: on {SETS[name]}, tuned on `{source}`.\n\n"
         f"| difference | log-ratio | p | Holm | p of a difference beyond ± {CLOSE} |\n|---|---:|---:|---:|---:|\n"
         + "".join(lines)
     )
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _set(name: str, found: Sequence[Row]) -> Iterator[str]:

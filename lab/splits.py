@@ -38,7 +38,8 @@ def confirmation() -> tuple[Task, ...]:
         if split_of(draft.composition) == "test" and draft.meaning not in spent:
             unspent.setdefault(draft.composition, {}).setdefault(draft.meaning, draft)
 
-    random, taken, made = Random("confirmation"), set(), []
+    random, taken = Random("confirmation"), set()
+    made: list[Task] = []
     while len(made) < TASKS:
         draft, opening = draw(random), random.choice(OPENINGS)
         if split_of(draft.composition) != "test":
