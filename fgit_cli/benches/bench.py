@@ -163,6 +163,10 @@ class Bench(ABC):
         """Called once, before the first `check`: what has to be known of this machine."""
         return
 
+    def progress(self) -> str:
+        """A few words for a line of progress, about what is done beside judging."""
+        return ""
+
     def notes(self) -> list[str]:
         """What is worth knowing once all samples are judged."""
         return []

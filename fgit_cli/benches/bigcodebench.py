@@ -123,6 +123,10 @@ class BigCodeBench(Bench):
             )
             say(f"left out: {', '.join(task_id.rpartition('/')[2] for task_id in missing)}")
 
+    def progress(self) -> str:
+        """How many reference solutions were run, each before the first sample of its task."""
+        return f"{len(self._passed)} reference solutions run"
+
     def notes(self) -> list[str]:
         """How the reference solutions of the judged tasks fared on this machine."""
         judged = [self.tasks[task_id] for task_id in self._passed]

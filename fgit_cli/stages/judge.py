@@ -171,6 +171,7 @@ def judge(
 
     Holds at most AHEAD samples a worker at a time.
     """
+    tally.detail = bench.progress
     for sample, found in checked(samples, bench, executor):
         if isinstance(found, Rejected):
             tally.reject(sample.record, found.reason)

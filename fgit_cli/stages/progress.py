@@ -1,13 +1,15 @@
 """Shows how far a run is: one line on a terminal, drawn by rich; elsewhere a plain line now and then.
 
-The stages of a pipe share one terminal. The one that holds a lock on it draws; when that one ends another goes on, so
-that no two ever write over each other.
+A thread looks now and then, so that a run that is at work on its first records, or stuck on one, says so, too. The
+stages of a pipe share one terminal. The one that holds a lock on it draws; when that one ends another goes on, so that
+no two ever write over each other.
 """
 
 import contextlib
 import fcntl
 import os
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from fgit_cli.options import FilterOptions
 
 LINE_SECONDS = 10.0  # between plain lines of progress
 LOOK_SECONDS = 0.1  # between updates of the terminal's line
+BEAT_SECONDS = 1.0  # between the looks of the thread
 
 
 class Counts(Protocol):
@@ -47,11 +50,28 @@ class Progress:
         self._live: Any = None
         self._task: Any = None
         self._lock: int | None = None
+        self._drawing = threading.Lock()
+        self._over = threading.Event()
+        if not self.silent:
+            threading.Thread(target=self._look, daemon=True).start()
 
     def step(self) -> None:
         """Show where the run is, if it is time for it."""
+        if self._due(time.monotonic()):
+            with self._drawing:
+                self._show()
+
+    def _due(self, now: float) -> bool:
+        return not self.silent and now - self.shown >= (LOOK_SECONDS if self.terminal else LINE_SECONDS)
+
+    def _look(self) -> None:
+        while not self._over.wait(BEAT_SECONDS):
+            with contextlib.suppress(RuntimeError):  # a count grew while it was read: the next look will do
+                self.step()
+
+    def _show(self) -> None:
         now = time.monotonic()
-        if self.silent or now - self.shown < (LOOK_SECONDS if self.terminal else LINE_SECONDS):
+        if self._over.is_set() or not self._due(now):
             return
         self.shown = now
         if not self.terminal:
@@ -62,12 +82,14 @@ class Progress:
 
     def clear(self) -> None:
         """Wipe the terminal's line and let another stage have it."""
-        if self._live:
-            self._live.stop()
-            self._live = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._over.set()
+        with self._drawing:
+            if self._live:
+                self._live.stop()
+                self._live = None
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     def total(self) -> int | None:
         """How many records there will be; None where only reading on would tell (stdin, compressed files)."""
@@ -126,7 +148,8 @@ class Progress:
         text += f", {tally.written / seconds:.1f}/s"
         if (total := self.total()) and tally.read:
             done = self._done()
-            text += f", {done / total:.0%} of {total}, ETA {_clock(seconds / max(done, 1) * (total - done))}"
+            text += f", {done / total:.0%} of {total}"
+            text += f", ETA {_clock(seconds / done * (total - done))}" if done else ""
         if detail := tally.detail():
             text += f", {detail}"
         return text

@@ -1,0 +1,71 @@
+"""A line of progress comes although no record does."""
+
+import threading
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from fgit_cli.stages import progress
+
+
+@pytest.fixture
+def tally(monkeypatch):
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "BEAT_SECONDS", 0.01)
+    return SimpleNamespace(
+        command="eval", options=SimpleNamespace(quiet=False, files=[]), read=3, written=0, bad_lines=0, expected=3,
+        rejects=Counter(), unpaired=Counter(), counts=Counter(), detail=lambda: "2 reference solutions run",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """The lines that were said, and an event that is set by the second."""
+    lines, second = [], threading.Event()
+
+    def say(command, text):
+        lines.append(text)
+        if len(lines) == 2:
+            second.set()
+
+    monkeypatch.setattr(progress.messages, "say", say)
+    return lines, second
+
+
+def test_a_run_at_its_first_records_says_so(tally, said):
+    lines, second = said
+    shown = progress.Progress(tally)
+    assert second.wait(20)
+    shown.clear()
+    assert lines[0].startswith("0 out, 0 left out, 0.0/s, 0% of 3, ")
+    assert lines[0].endswith("2 reference solutions run")
+
+
+def test_nothing_is_said_after_the_end_or_in_silence(tally, said):
+    lines, _ = said
+    shown = progress.Progress(tally)
+    shown.clear()
+    there = len(lines)
+    tally.options.quiet = True
+    quiet = progress.Progress(tally)
+    shown.shown = quiet.shown = 0.0  # long ago
+    shown.step()
+    quiet.step()
+    assert len(lines) == there
+    quiet.clear()
+
+
+def test_counts_that_grow_while_they_are_read_stop_no_run(tally, said):
+    lines, second = said
+
+    def odd():
+        if len(lines) < 1:
+            lines.append("")
+            raise RuntimeError("dictionary changed size during iteration")
+        return ""
+
+    tally.detail = odd
+    shown = progress.Progress(tally)
+    assert second.wait(20) or len(lines) > 1
+    shown.clear()
