@@ -161,11 +161,10 @@ def draw(read: "Inputs", tables: "list[Table]", options: Options) -> None:
 
     size = drawing.parse_size(options.plot_size) if options.plot_size else None
     if options.plots:
-        drawn = drawing.write(all_plots(read, tables), options.plots)
-        note("report", options, f"{len(drawn)} files of plots in {options.plots}")
+        for said in drawing.write(all_plots(read, tables), options.plots):
+            note("report", options, said)
     for word in options.plot:
-        said = drawing.write_one(all_plots(read, tables), word, size)
-        if said:
+        for said in drawing.write_one(all_plots(read, tables), word, size):
             note("report", options, said)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fgit_cli.core.statistics import answer, compare, holm, needed
 from fgit_cli.errors import UsageError
 from fgit_cli.reporting.results import Run, Tests
-from fgit_cli.reporting.scores import Runs, benches, models, percent, tested_title
+from fgit_cli.reporting.scores import Runs, benches, models, percent, tested_title, unequal
 from fgit_cli.reporting.table import Column, Table
 
 TESTS_TITLE: dict[Tests, str] = {"base": "base", "plus": "base and plus"}
@@ -48,7 +48,7 @@ def gains(runs: Runs, baseline: str) -> Table:
         row["average"] = relative(sum(n for n, _ in both), sum(o for _, o in both)) if both else None
         rows.append(row)
     note = "Of the averages: the mean of all the model's figures here against the baseline's, as the papers count it."
-    return Table("gains", f"Relative gain over {baseline}", columns, rows, [note])
+    return Table("gains", f"Relative gain over {baseline}", columns, rows, [note, *unequal(runs)])
 
 
 def relative(new: float, old: float) -> float | None:
@@ -65,7 +65,12 @@ def paired(runs: Runs, baseline: str) -> Table:
     """Every other model against the baseline, task by task; Holm's correction over the whole table."""
     rows = tested(shared_tasks(runs, baseline), baseline)
     columns = [Column("model", "Model"), *COMPARED]
-    return Table("comparison", f"Against {baseline}, task by task", columns, rows, explained(rows))
+    compared = {row["model"] for row in rows}
+    others = [model for model in models(runs) if model != baseline and model not in compared]
+    notes = [f"Not compared, for they have no task that {baseline} has: {', '.join(others)}."] if others else []
+    return Table(
+        "comparison", f"Against {baseline}, task by task", columns, rows, [*notes, *(explained(rows) if rows else ())]
+    )
 
 
 def between(runs: Runs, baseline: str) -> Table | None:

@@ -6,6 +6,7 @@ variables, so that one drawing serves light and dark.
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ LEGEND_LETTERS = 105  # that fit beside each other in a legend above
 ENDINGS = ("png", "svg")  # of a folder of plots
 FORMATS = ("svg", "png", "pdf")  # of a single one
 SIZES = {"column": (3.4, 2.6), "page": (7.0, 4.0), "slide": (13.3, 7.5)}  # inches
+FONTS = (  # what has the letters of most scripts, by machine: the first comes with matplotlib
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic", "Noto Emoji", "Symbola",
+)  # fmt: skip
 CROWDED = 0.75  # of the height that a plot wants
 
 UNDATED = {"svg": ("Date", "Creator"), "png": ("Software",), "pdf": ("CreationDate", "Creator", "Producer")}
@@ -99,7 +104,29 @@ def _place(word: str) -> tuple[str, str, str]:
     return name, file, ending
 
 
-def draw(plot: Plot, page: bool, endings: tuple[str, ...], size: Size | None = None) -> list[bytes]:
+@dataclass(frozen=True)
+class Drawn:
+    """A plot in each of the formats asked for, and the characters that no font of this machine has."""
+
+    contents: list[bytes]
+    missing: str
+
+    def said(self, where: str) -> list[str]:
+        """What is to be said of characters for which boxes stand in the file, if any do."""
+        if not self.missing:
+            return []
+        return [f"{where}: no font here has {self.missing}: boxes stand for them; install one, such as Noto Sans CJK"]
+
+
+def families() -> list[str]:
+    """The fonts that are tried in turn for each character: those of FONTS that are installed."""
+    from matplotlib.font_manager import fontManager
+
+    there = {font.name for font in fontManager.ttflist}
+    return [FONTS[0], *(name for name in FONTS[1:] if name in there)]
+
+
+def draw(plot: Plot, page: bool, endings: tuple[str, ...], size: Size | None = None) -> Drawn:
     """The drawn plot in each of the formats; `size` is width and height in inches, by default 7 and the plot's height.
 
     Raises MissingExtra where matplotlib is not installed.
@@ -118,10 +145,11 @@ def draw(plot: Plot, page: bool, endings: tuple[str, ...], size: Size | None = N
         "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
         "grid.color": look.grid, "grid.linewidth": 0.8, "lines.linewidth": 1.6, "lines.markersize": 4.5,
         "xtick.major.size": 3, "ytick.major.size": 3, "svg.fonttype": "none" if page else "path",
-        "svg.hashsalt": plot.name, "font.family": "DejaVu Sans", "text.parse_math": False,
+        "svg.hashsalt": plot.name, "font.family": families(), "text.parse_math": False,
     }  # fmt: skip
     made = []
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(style), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         drawn: Any = Figure(
             figsize=(wide / enlarged, high / enlarged), layout="constrained", facecolor="none" if page else PAPER
         )
@@ -133,7 +161,8 @@ def draw(plot: Plot, page: bool, endings: tuple[str, ...], size: Size | None = N
             out = io.BytesIO()
             drawn.savefig(out, format=ending, dpi=200 * enlarged, metadata=dict.fromkeys(UNDATED[ending]))
             made.append(larger(out.getvalue(), enlarged) if ending == "svg" else out.getvalue())
-    return made
+    glyphs = (re.match(r"Glyph (\d+) .* missing", str(warning.message)) for warning in caught)
+    return Drawn(made, "".join(dict.fromkeys(chr(int(found[1])) for found in glyphs if found)))
 
 
 def larger(svg: bytes, factor: float) -> bytes:
@@ -144,7 +173,7 @@ def larger(svg: bytes, factor: float) -> bytes:
 
 def for_page(plot: Plot) -> str:
     """The plot as an `<svg>` element coloured by the page's variables."""
-    svg = draw(plot, True, ("svg",))[0].decode()
+    svg = draw(plot, True, ("svg",)).contents[0].decode()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(
         r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1
@@ -156,25 +185,26 @@ def for_page(plot: Plot) -> str:
         svg = svg.replace(marker, f"var(--{name})")
     for number, marker in enumerate(SERIES_MARKERS):
         svg = svg.replace(marker, f"var(--series-{number})")
-    return svg.replace("'DejaVu Sans'", "inherit").replace(
+    return re.sub(r"'DejaVu Sans'(, '[^']*')*", "inherit", svg).replace(
         "<svg ", f'<svg role="img" aria-label="{text(plot.title)}" ', 1
     )
 
 
-def write(plots: list[Plot], folder: str) -> list[Path]:
-    """Each plot as PNG (200 dots an inch) and SVG into a folder, made if need be; the paths."""
+def write(plots: list[Plot], folder: str) -> list[str]:
+    """Each plot as PNG (200 dots an inch) and SVG into a folder, made if need be; what is to be said."""
     where = Path(folder)
-    paths = []
+    files, said = 0, dict[str, None]()
     try:
         where.mkdir(parents=True, exist_ok=True)
         for plot in plots:
-            for ending, content in zip(ENDINGS, draw(plot, False, ENDINGS), strict=True):
-                path = where / f"{plot.name}.{ending}"
-                path.write_bytes(content)
-                paths.append(path)
+            drawn = draw(plot, False, ENDINGS)
+            for ending, content in zip(ENDINGS, drawn.contents, strict=True):
+                (where / f"{plot.name}.{ending}").write_bytes(content)
+                files += 1
+            said |= dict.fromkeys(drawn.said(folder))
     except OSError as error:
         raise UsageError(f"--plots {folder}: {error.strerror}") from None
-    return paths
+    return [f"{files} files of plots in {folder}", *said]
 
 
 def parse_size(word: str) -> Size:
@@ -190,8 +220,8 @@ def parse_size(word: str) -> Size:
     return size
 
 
-def write_one(plots: list[Plot], word: str, size: Size | None) -> str | None:
-    """One plot into the file of `[NAME=]FILE`, the first one without NAME; what is to be said of it, if anything.
+def write_one(plots: list[Plot], word: str, size: Size | None) -> list[str]:
+    """One plot into the file of `[NAME=]FILE`, the first one without NAME; what is to be said of it.
 
     Raises UsageError for a plot that is not there, an ending that is none, and a file that cannot be written.
     """
@@ -200,12 +230,13 @@ def write_one(plots: list[Plot], word: str, size: Size | None) -> str | None:
     if plot is None:
         there = ", ".join(plot.name for plot in plots) or "none"
         raise UsageError(f"--plot {word}: no such plot for this input; there are: {there}")
-    [content] = draw(plot, False, (ending,), size)
+    drawn = draw(plot, False, (ending,), size)
     try:
-        Path(file).write_bytes(content)
+        Path(file).write_bytes(drawn.contents[0])
     except OSError as error:
         raise UsageError(f"--plot {file}: {error.strerror}") from None
+    said = drawn.said(file)
     if size and size[1] * min(1.0, WIDTH / size[0]) < CROWDED * plot.height:
         wanted = plot.height * max(1.0, size[0] / WIDTH)
-        return f"{file}: {plot.name} is crowded so; at this width it wants a height of {wanted:.1f}"
-    return None
+        said.append(f"{file}: {plot.name} is crowded so; at this width it wants a height of {wanted:.1f}")
+    return said

@@ -85,6 +85,9 @@ _TEX_SPECIAL = {
 }  # fmt: skip
 
 
+LAST_LATIN = 0x17F  # of Latin Extended-A
+
+
 def _tex(cell: str) -> str:
     cell = cell.replace("H\u0304", "\0")
     return "".join(_TEX_SPECIAL.get(c, c) for c in cell).replace("\0", r"$\bar{H}$")
@@ -92,7 +95,7 @@ def _tex(cell: str) -> str:
 
 def latex(tables: list[Table]) -> str:
     r"""`table` environments to paste or `\input`; they need the package booktabs, as the first line says."""
-    parts = [r"% In the preamble: \usepackage{booktabs}"]
+    parts: list[str] = []
     for table in tables:
         kinds = "".join("r" if c.numeric else "l" for c in table.columns)
         rows = [" & ".join(_tex(text(c.kind, row.get(c.name))) for c in table.columns) + r" \\" for row in table.rows]
@@ -105,7 +108,14 @@ def latex(tables: list[Table]) -> str:
                 r"\end{tabular}", r"\end{table}",
             ])
         )  # fmt: skip
+    parts.insert(0, r"% In the preamble: \usepackage{booktabs}" + _unknown_to_pdflatex("".join(parts)))
     return "\n\n".join(parts) + "\n"
+
+
+def _unknown_to_pdflatex(written: str) -> str:
+    """A second comment where there are letters beyond Latin, for which pdflatex has no font."""
+    unknown = "".join(sorted({c for c in written if ord(c) > LAST_LATIN}))
+    return f"\n% Compile with lualatex or xelatex and a font that has {unknown}" if unknown else ""
 
 
 def csv_text(tables: list[Table]) -> str:

@@ -99,7 +99,7 @@ def by_bench(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def compared(row: dict[str, Any]) -> Measure:
-    how = f"{row['wins']} won and {row['losses']} lost of {row['tasks']} tasks"
+    how = f"{row['wins']} won and {row['losses']} lost of {counted(row['tasks'])}"
     return difference(row, tested_title(row["bench"], row["tests"] != "base"), row["interval"], how)
 
 
@@ -120,8 +120,12 @@ def difference(row: dict[str, Any], place: str, interval: tuple[float, float], h
 
 
 def scored(row: dict[str, Any]) -> Measure:
-    words = f"95 % interval {text('interval', row['interval'])}, over {row['tasks']} tasks"
+    words = f"95 % interval {text('interval', row['interval'])}, over {counted(row['tasks'])}"
     return Measure(tested_title(row["bench"], row["tests"] != "base"), "", row["pass_at_1"], row["interval"], words)
+
+
+def counted(tasks: int) -> str:
+    return f"{tasks} task{'s' * (tasks != 1)}"
 
 
 def listed(words: Iterator[str] | list[str]) -> str:

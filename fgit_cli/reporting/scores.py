@@ -52,7 +52,7 @@ def scores(runs: Runs) -> Table:
     ]
     brackets = any("plus" in run.tests for run in runs.values())
     note = "In percent, base tests" + ("; in brackets base and plus tests." if brackets else ".")
-    return Table("scores", "pass@1", columns, rows, [note, *_infra(runs), *_unequal(runs)])
+    return Table("scores", "pass@1", columns, rows, [note, *_infra(runs), *unequal(runs)])
 
 
 def intervals(runs: Runs) -> Table:
@@ -113,7 +113,7 @@ def _infra(runs: Runs) -> list[str]:
     ]
 
 
-def _unequal(runs: Runs) -> list[str]:
+def unequal(runs: Runs) -> list[str]:
     """Scores over different tasks must not be read beside each other."""
     notes = []
     for bench in benches(runs):

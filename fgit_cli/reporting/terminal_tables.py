@@ -5,12 +5,12 @@ other, each of which repeats the columns that name a row, so that figures still 
 No figure is ever folded, and no word that is shorter than LEAST_TEXT.
 """
 
-import textwrap
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from fgit_cli.reporting.table import Table, text
@@ -18,6 +18,7 @@ from fgit_cli.reporting.table import Table, text
 LEAST_TEXT = 20  # columns of the screen that a text column keeps where its words are longer
 KEYS = 2  # columns that name a row beside a lifted one, at most: bench, tests
 WIDE_GAP, NARROW_GAP = 3, 2  # between two columns
+BREAKABLE = re.compile(r"[^\s-]*-+\s*|[^\s-]+\s*")  # what is never broken unless it is longer than a line
 INDENT = 2  # of the rows under a heading
 
 
@@ -34,6 +35,8 @@ class Measured:
 
 def lines(table: Table, width: int) -> Iterator[Text]:
     """The table's lines for a screen so wide; only a screen narrower than a few words is not wide enough."""
+    if not table.rows:
+        return
     columns = [measured(table, number) for number in range(len(table.columns))]
     first, *rest = columns
     if fits([c.full for c in columns], WIDE_GAP, width):
@@ -44,7 +47,8 @@ def lines(table: Table, width: int) -> Iterator[Text]:
         for number, shown in enumerate(split(rest, width - INDENT)):
             if number:
                 yield Text()
-            yield from part(shown, shared_out(shown, width - INDENT), NARROW_GAP, over=first.cells)
+            over = ["\n".join(wrapped(cell, width)) for cell in first.cells]
+            yield from part(shown, shared_out(shown, width - INDENT), NARROW_GAP, over)
 
 
 def measured(table: Table, number: int) -> Measured:
@@ -103,10 +107,19 @@ def part(columns: list[Measured], widths: list[int], gap: int, over: list[str] |
     for number, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
         if over and over[number] != shown:
             shown = over[number]
-            yield Text(shown)
+            yield from map(Text, shown.split("\n"))
         yield from row(list(cells))
 
 
 def wrapped(cell: str, width: int) -> list[str]:
-    """The text broken between words, or after a hyphen, into lines of at most `width` columns."""
-    return [cell] if cell_len(cell) <= width else textwrap.wrap(cell, max(1, width))
+    """The text broken between words, or after a hyphen, into lines of at most `width` columns of the screen."""
+    if cell_len(cell) <= width:
+        return [cell]
+    least = max(2, width)  # a sign of CJK takes two
+    pieces = [part for word in BREAKABLE.findall(cell) for part in chop_cells(word, least)]
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and cell_len(lines[-1] + piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]

@@ -54,6 +54,12 @@ def test_latex_compiles(tmp_path):
     assert "Overfull" not in done.stdout
 
 
+def test_latex_says_what_pdflatex_has_no_letters_for():
+    table = Table("t", "T", [Column("model", "Model")], [{"model": "模型"}])
+    assert formats.latex([table]).splitlines()[1] == "% Compile with lualatex or xelatex and a font that has 型模"
+    assert "lualatex" not in formats.latex([nasty()])
+
+
 def test_latex_escapes():
     text = formats.latex([nasty()])
     assert text.startswith(r"% In the preamble: \usepackage{booktabs}")

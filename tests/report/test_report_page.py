@@ -350,6 +350,17 @@ def test_a_plot_that_cannot_be(fgit, two, words, said):
     assert said in done.err
 
 
+def test_a_plot_says_which_letters_no_font_has(fgit, two):
+    """U+10A60 is a letter of Old South Arabian."""
+    pytest.importorskip("matplotlib")
+    done = fgit(
+        "report", *(f"{name}\U00010a60={path}" for name, path in zip("ab", two, strict=True)), "--plot", "x.svg"
+    )
+    assert done.code == 0
+    assert "x.svg: no font here has \U00010a60: boxes stand for them" in done.err
+    assert "Warning" not in done.err
+
+
 def test_a_plot_that_is_not_there_leaves_the_tables(fgit, two):
     done = fgit("report", *two, "--plot", "loss=x.svg")
     assert (done.code, done.out) == (2, fgit("report", *two).out)

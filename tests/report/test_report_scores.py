@@ -79,6 +79,14 @@ def test_different_tasks_are_said(fgit, write):
     assert any("different tasks (a 2, b 1)" in note for note in report(fgit, a, b)["scores"]["notes"])
 
 
+def test_models_without_a_task_in_common_are_not_compared(fgit, write):
+    a, b = write("a.jsonl", [result("1"), result("2")]), write("b.jsonl", [result("3")])
+    found = report(fgit, a, b)
+    assert found["comparison"]["rows"] == []
+    assert found["comparison"]["notes"] == ["Not compared, for they have no task that a has: b."]
+    assert any("different tasks (a 2, b 1)" in note for note in found["gains"]["notes"])
+
+
 @pytest.mark.parametrize(
     ("record", "message"),
     [
