@@ -96,5 +96,6 @@ FIGURES = {
 def made() -> dict[str, Path]:
     """Draw each figure that has rows; its file."""
     ready = {name: plot for name, (plot, content) in FIGURES.items() if content()}
-    written = write(list(ready.values()), str(FOLDER)) if ready else []
-    return {name: path for name in ready for path in written if path.name == f"{name}.svg"}
+    if ready:
+        write(list(ready.values()), str(FOLDER))
+    return {name: FOLDER / f"{name}.svg" for name in ready}
