@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from fgit_cli import __version__, jsonl
 from fgit_cli.errors import FgitError, MissingExtra, UsageError
 from fgit_cli.messages import note
-from fgit_cli.options import Common, argument, option, resolved
+from fgit_cli.options import Common, argument, cores, option, resolved
 
 if TYPE_CHECKING:
     from fgit_cli.reporting.drawing import Plot
     from fgit_cli.reporting.inputs import Inputs
     from fgit_cli.reporting.table import Table
+    from fgit_cli.reporting.variant_quality import Compiled
 
 Format = Literal["terminal", "markdown", "latex", "csv", "json", "html"]
 
@@ -75,6 +76,10 @@ class Options(Common):
         None, "Count the wrong variants that mutate or select --keep-variants wrote: usable or why not, similarity, "
         "size, kinds of fault, by language (`-`: stdin).", metavar="FILE",
     )  # fmt: skip
+    compile: bool = option(
+        False, "With --variants: also ask the compilers of C, C++ and Java, where they are installed, which usable "
+        "variants compile; up to a second each.",
+    )  # fmt: skip
     plots: str | None = option(
         None, "Also draw the plots into this folder, each as PNG and SVG.", metavar="DIR", recorded=False
     )
@@ -113,6 +118,7 @@ def run(options: Options) -> None:
         baseline=options.baseline,
         references=options.references,
         variants=options.variants,
+        compiled=compilers_answers(options),
         against=options.against,
     )
     choice = Tables(read, asked, partial(note, "report", options))
@@ -153,6 +159,20 @@ def put(written: str, output: str | None) -> None:
         jsonl.write_text_whole(Path(output), written)
     except OSError as error:
         raise UsageError(f"--output {output}: {error.strerror}") from None
+
+
+def compilers_answers(options: Options) -> "Compiled | None":
+    """What asks the compilers about --variants, several at a time; None where that is not wanted."""
+    if not options.compile:
+        return None
+    if not options.variants:
+        raise UsageError("--compile asks about the variants of --variants FILE; give one")
+    from concurrent.futures import ThreadPoolExecutor
+
+    from fgit_cli.engines.rules.compilers import verdict
+
+    pool = ThreadPoolExecutor(cores())
+    return lambda correct, codes, language: list(pool.map(lambda code: verdict(correct, code, language), codes))
 
 
 def draw(read: "Inputs", tables: "list[Table]", options: Options) -> None:

@@ -20,6 +20,7 @@ from fgit_cli.reporting import (
 )
 from fgit_cli.reporting.inputs import Inputs
 from fgit_cli.reporting.table import Table
+from fgit_cli.reporting.variant_quality import Compiled
 
 Makers = dict[str, Callable[[], Table | None]]
 
@@ -44,6 +45,7 @@ class Asked:
     baseline: str | None = None
     references: list[str] = field(default_factory=list)
     variants: str | None = None
+    compiled: Compiled | None = None
     against: str | None = None
 
 
@@ -69,7 +71,7 @@ class Tables:
             "coverage": partial(refined_pairs.coverage, list(read.refined.values())),
         }
         if asked.variants:
-            counted = inputs.variants(asked.variants)
+            counted = inputs.variants(asked.variants, asked.compiled)
             makers |= {
                 "variants": partial(variant_quality.quality, counted),
                 "variant_reasons": partial(variant_quality.reasons, counted),

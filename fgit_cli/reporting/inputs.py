@@ -20,7 +20,7 @@ from fgit_cli.reporting.masked_pairs import Pairs
 from fgit_cli.reporting.refined_pairs import Refined, is_refined
 from fgit_cli.reporting.repeated_runs import LabRun, lab_run
 from fgit_cli.reporting.results import JudgedSample, Run, sample
-from fgit_cli.reporting.variant_quality import VariantCounts
+from fgit_cli.reporting.variant_quality import Compiled, VariantCounts
 
 
 @dataclass
@@ -136,9 +136,9 @@ def references(files: list[str]) -> dict[str, str]:
     return found
 
 
-def variants(file: str) -> VariantCounts:
+def variants(file: str, compiled: Compiled | None = None) -> VariantCounts:
     """The counts over the variants of one file. Raises InputError with the place of a record that has none."""
-    counted = VariantCounts()
+    counted = VariantCounts(compiled)
     for record in jsonl.read([file]):
         try:
             counted.add(record)

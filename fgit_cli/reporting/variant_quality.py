@@ -4,7 +4,7 @@ Reads what `mutate` or `select --keep-variants` wrote, and plain pairs; each rec
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -26,6 +26,11 @@ PUBLISHED = (
 )
 
 
+# What a compiler says of each variant, for correct code, the variants' codes and a language: a `Verdict` of
+# engines/rules/compilers.py.
+Compiled = Callable[[str, list[str], str], list[str]]
+
+
 @dataclass
 class Language:
     """Counts over the variants of one language."""
@@ -33,6 +38,8 @@ class Language:
     records: int = 0
     variants: int = 0
     failing: int = 0  # usable ones of records with tests
+    sizes: Counter[int] = field(default_factory=Counter)  # records by their number of usable variants
+    compiled: Counter[str] = field(default_factory=Counter)  # usable variants by what their compiler says
     reasons: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     similarities: list[float] = field(default_factory=list)
@@ -46,10 +53,16 @@ class Language:
 
 
 class VariantCounts:
-    """The counts by language; `all` sums them up."""
+    """The counts by language; `all` sums them up. With `compiled` compilers are asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiled: Compiled | None = None) -> None:
+        self._compiled = compiled
         self.languages: dict[str, Language] = defaultdict(Language)
+
+    @property
+    def asks(self) -> bool:
+        """Whether compilers are asked."""
+        return self._compiled is not None
 
     @property
     def ordered(self) -> list[tuple[str, Language]]:
@@ -65,6 +78,7 @@ class VariantCounts:
         tested = fields.tests(record) is not None
         for place in places:
             place.records += 1
+        usable: list[str] = []
         for variant in variants_of(record):
             text = variant["text"]
             scored = variant.get("similarity") is not None  # by `select`, which has looked for reasons
@@ -75,6 +89,7 @@ class VariantCounts:
             except TooLong as error:
                 reason = str(error)
             found = frozenset() if reason else response_kinds(correct, text)
+            usable += [] if reason else [other]
             for place in places:
                 place.variants += 1
                 if reason:
@@ -87,6 +102,10 @@ class VariantCounts:
                 place.lines.append(lines)
                 if isinstance(variant.get("similarity"), int | float):
                     place.similarities.append(variant["similarity"])
+        told = Counter(self._compiled(code, usable, language)) if self._compiled else Counter()
+        for place in places:
+            place.sizes[len(usable)] += 1
+            place.compiled.update(told)
 
 
 def variants_of(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -108,18 +127,25 @@ def variants_of(record: dict[str, Any]) -> list[dict[str, Any]]:
 
 def quality(counted: VariantCounts) -> Table:
     """One row a language."""
+    most = max(size for _, found in counted.ordered for size in found.sizes)
     columns = [
         Column("language", "Language"), Column("records", "Records", "count"), Column("variants", "Variants", "count"),
-        Column("usable", "Usable %", "percent"), Column("failing", "Fail tests %", "percent"),
+        Column("usable", "Usable %", "percent"),
+        *([Column("any", "Records with any %", "percent"), Column("most", f"With {most} %", "percent")] * (most > 1)),
+        *([Column("compiling", "Compile %", "percent")] * counted.asks), Column("failing", "Fail tests %", "percent"),
         Column("similarity", "Similarity", "number"), Column("edit_similarity", "Edit similarity", "number"),
         Column("characters", "Edit, characters", "number"), Column("lines", "Changed lines", "number"),
     ]  # fmt: skip
     rows = []
     for name, found in counted.ordered:
+        judged = found.compiled["compiles"] + found.compiled["breaks"]
         executed = found.failing + found.reasons[PASSES]
         rows.append({
             "language": name, "records": found.records, "variants": found.variants,
             "usable": 100 * found.usable / found.variants if found.variants else None,
+            "any": 100 * (found.records - found.sizes[0]) / found.records,
+            "most": 100 * found.sizes[most] / found.records,
+            "compiling": 100 * found.compiled["compiles"] / judged if judged else None,
             "failing": 100 * found.failing / executed if found.reasons[PASSES] else None,
             "similarity": mean(found.similarities), "edit_similarity": mean(found.edit_similarities),
             "characters": median(found.characters) if found.characters else None,
@@ -128,6 +154,11 @@ def quality(counted: VariantCounts) -> Table:
     notes = [
         "Similarity as `select` stored it, and 1 - edit distance / longer length: means; edit and lines (both sides "
         "counted): medians; over usable variants. Fail tests: of those that `select --execute --keep-variants` ran.",
+        *([f"With {most}: records with as many usable variants as any has."] * (most > 1)),
+        *(
+            ["Compile: of the usable ones whose correct code does, where a compiler is here and answers."]
+            * counted.asks
+        ),
         PUBLISHED,
     ]
     return Table("variants", "Quality of the wrong variants", columns, rows, notes)

@@ -24,7 +24,7 @@ class _Drawn(NamedTuple):
     mutation: Mutation
     code: str
     reason: str | None
-    broken: Future[bool | None] | None
+    compiled: Future[compilers.Verdict] | None
 
 
 def by_rules(
@@ -55,9 +55,9 @@ def by_rules(
         return itertools.chain(ahead, drawn)
 
     def fill(original: Original, drawn: Iterator[_Drawn], tally: Tally, made: Variants) -> None:
-        for block, mutation, code, reason, broken in drawn:
-            told = broken.result() if broken else False
-            if reason or told:
+        for block, mutation, code, reason, compiled in drawn:
+            told = compiled.result() if compiled else "fragment"
+            if reason or told == "breaks":
                 made.refuse(reason or equivalence.NOT_COMPILED)
                 continue
             origin = {
@@ -72,7 +72,7 @@ def by_rules(
             }
             text = variants.spliced(original.correct, block, code)
             left_out = made.add(text, [(block.code, code, block.language)], origin)
-            if told is None and not left_out:
+            if told == "untold" and not left_out:
                 tally.odd(UNTOLD)
             if len(made.variants) == wanted:
                 break
@@ -101,5 +101,5 @@ def _judged(block: variants.CodeBlock, mutation: Mutation, faults_only: bool, po
     code, language = mutation.code, block.language
     reason = fault_places.why_no_fault(block.code, code, language) if faults_only else None
     ask = not reason and compilers.installed(language) and no_fault([(block.code, code, language)]) is None
-    broken = pool.submit(compilers.breaks, block.code, code, language) if ask else None
-    return _Drawn(block, mutation, code, reason, broken)
+    compiled = pool.submit(compilers.verdict, block.code, code, language) if ask else None
+    return _Drawn(block, mutation, code, reason, compiled)

@@ -25,15 +25,15 @@ def test_what_no_compiler_takes(language):
     if not compilers.installed(language):
         pytest.skip(f"no compiler for {language} here")
     code, right, wrong = CODES[language]
-    assert compilers.breaks(code, code.replace(right, wrong), language)
-    assert not compilers.breaks(code, code.replace("0", "1"), language)
-    assert not compilers.breaks("this is no code", "nor is this", language)  # nothing can be told of a fragment
+    assert compilers.verdict(code, code.replace(right, wrong), language) == "breaks"
+    assert compilers.verdict(code, code.replace("0", "1"), language) == "compiles"
+    assert compilers.verdict("this is no code", "nor is this", language) == "fragment"
 
 
 def test_without_a_compiler_nothing_is_told(monkeypatch):
     monkeypatch.setattr(compilers.shutil, "which", lambda name: None)
-    assert not compilers.breaks(CODES["cpp"][0], "this is no code", "cpp")
-    assert not compilers.breaks("x = 1\n", "x =\n", "python")
+    assert compilers.verdict(CODES["cpp"][0], "this is no code", "cpp") == "fragment"
+    assert compilers.verdict("x = 1\n", "x =\n", "python") == "fragment"
 
 
 TROUBLES = {
@@ -70,7 +70,7 @@ def compiler(tmp_path, monkeypatch):
 def test_a_compiler_in_trouble_tells_nothing(compiler, monkeypatch, tmp_path, trouble):
     monkeypatch.setattr(compilers, "SECONDS", 1.0)
     compiler(TROUBLES[trouble])
-    assert compilers.breaks("right", "wrong", "c") is None
+    assert compilers.verdict("right", "wrong", "c") == "untold"
     if trouble == "out of time":  # and what it had started is ended
         for _ in range(100):
             if not _alive(int((tmp_path / "child").read_text())):
@@ -91,8 +91,8 @@ def _alive(number):
 @pytest.mark.parametrize("where", ["x.c:3:1: error: expected ';'", "/usr/include/c++/12/bits/a.h:4:2: fatal error: no"])
 def test_a_refusal_names_a_line(compiler, where):
     compiler(f'echo "{where}"; exit 1')
-    assert compilers.breaks("right", "wrong", "c") is True
-    assert compilers.breaks("right", "right, too", "c") is False
+    assert compilers.verdict("right", "wrong", "c") == "breaks"
+    assert compilers.verdict("right", "right, too", "c") == "compiles"
 
 
 def test_a_compiler_that_cannot_be_started_tells_nothing(compiler, monkeypatch):

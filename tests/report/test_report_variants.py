@@ -37,6 +37,27 @@ def test_counts(fgit):
     assert kinds["operator"]["javascript"] == 100
 
 
+def test_records_by_how_many_variants_they_have(fgit):
+    three = record(CODE, *(CODE.replace("t = 0", f"t = {n}") for n in (1, 2, 3)))
+    rows = report(fgit, [three, record(CODE, CODE.replace("+=", "-=")), record(JS), three])["variants"]["rows"]
+    by_language = {row["language"]: (row["any"], row["most"]) for row in rows}
+    assert by_language == {"all": (75, 50), "python": (100, pytest.approx(200 / 3)), "javascript": (0, 0)}
+    assert "most" not in report(fgit, [record(JS, JS.replace("+", "-"))])["variants"]["rows"][0]
+
+
+def test_compilers_are_asked_where_it_is_wanted(fgit):
+    from fgit_cli.engines.rules import compilers
+
+    if not compilers.installed("c"):
+        pytest.skip("no C compiler here")
+    c = "```c\nint f(int a) {\n    return a + 1;\n}\n```"
+    made = [record(c, c.replace("+", "-"), c.replace("a + 1", "b + 1")), record(CODE, CODE.replace("+=", "-="))]
+    rows = {row["language"]: row for row in report(fgit, made, "--compile")["variants"]["rows"]}
+    assert {name: row["compiling"] for name, row in rows.items()} == {"all": 50, "c": 50, "python": None}
+    assert "compiling" not in report(fgit, made)["variants"]["rows"][0]
+    assert fgit("report", "--compile", "--against", "fgit:I").code == 2
+
+
 def test_what_select_stored_is_used(fgit):
     kept = {"instruction": "i", "response": CODE, "tests": "assert f([]) == 0", "variants": [
         {"text": CODE.replace("0", "1"), "similarity": 0.9}, {"text": CODE.replace("0", "2"), "similarity": 0.7},

@@ -10,6 +10,9 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
+
+Verdict = Literal["compiles", "breaks", "untold", "fragment"]
 
 SECONDS = 20.0  # for one compilation
 MEMORY = 4 << 30  # bytes of address space for gcc
@@ -49,18 +52,16 @@ def installed(language: str) -> bool:
     return language in _COMMANDS and shutil.which(_COMMANDS[language][0]) is not None
 
 
-def breaks(correct: str, variant: str, language: str) -> bool | None:
-    """Whether the variant does not compile although the correct code does; None where the compiler gave no answer.
+def verdict(correct: str, variant: str, language: str) -> Verdict:
+    """What the compiler says of a variant: whether it `compiles` or `breaks` where the correct code compiles.
 
-    False where there is no compiler, or where it does not take the correct code, either.
+    `fragment`: there is no compiler for it, or it does not take the correct code, either. `untold`: it gave no answer.
     """
-    if not installed(language):
-        return False
-    around = _surroundings(correct, language)
+    around = _surroundings(correct, language) if installed(language) else None
     if around is None:
-        return False
+        return "fragment"
     taken = compiles(around.format(variant), language)
-    return None if taken is None else not taken
+    return "untold" if taken is None else "compiles" if taken else "breaks"
 
 
 @functools.lru_cache(maxsize=64)
