@@ -1,6 +1,8 @@
 """What fgit says to people on stderr: every line `fgit COMMAND: ...`, and how an option is spelled."""
 
 import contextlib
+import fcntl
+import os
 import shlex
 import sys
 from collections.abc import Container
@@ -19,6 +21,11 @@ def say(command: str | None, message: str) -> None:
     _write(f"{name(command)}: {message}\n")
 
 
+def heading(command: str | None) -> None:
+    """Write the command's name alone, over what it tells in several lines."""
+    _write(f"{name(command)}\n")
+
+
 def note(command: str | None, options: Any, message: str) -> None:
     """Say what is worth knowing but no error; nothing with --quiet."""
     if not options.quiet:
@@ -27,7 +34,40 @@ def note(command: str | None, options: Any, message: str) -> None:
 
 def _write(text: str) -> None:
     with contextlib.suppress(BrokenPipeError):
-        print(text, end="", file=sys.stderr, flush=True)
+        print(_wiped() + text, end="", file=sys.stderr, flush=True)
+
+
+def _wiped() -> str:
+    """What wipes the line under the cursor where another stage of the pipe has drawn its progress there; else nothing.
+
+    While this process draws itself, rich stands in for stderr and puts the text above the line.
+    """
+    if sys.stderr is not sys.__stderr__ or sys.stderr is None or not sys.stderr.isatty():
+        return ""
+    held = lock_terminal()
+    if held is None:
+        return "\r\x1b[2K"
+    os.close(held)
+    return ""
+
+
+def lock_terminal() -> int | None:
+    """A descriptor that holds the lock on stderr's terminal; None while another process has it.
+
+    A terminal that cannot be locked is taken as it is.
+    """
+    try:
+        held = os.open(os.ttyname(sys.stderr.fileno()), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        return None
+    except OSError:
+        pass
+    return held
 
 
 def flags(field: str, spec: Spec) -> tuple[str, ...]:

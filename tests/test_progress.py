@@ -1,5 +1,9 @@
 """A line of progress comes although no record does."""
 
+import fcntl
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from types import SimpleNamespace
@@ -69,3 +73,16 @@ def test_counts_that_grow_while_they_are_read_stop_no_run(tally, said):
     shown = progress.Progress(tally)
     assert second.wait(20) or len(lines) > 1
     shown.clear()
+
+
+@pytest.mark.parametrize(("drawn", "wiped"), [(True, "\r\x1b[2K"), (False, "")])
+def test_a_message_wipes_the_line_that_another_stage_draws(drawn, wiped):
+    """On a terminal of its own; what draws there holds a lock on it."""
+    ours, theirs = os.openpty()
+    if drawn:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+    script = "from fgit_cli import messages; messages.say('diff', 'said')"
+    subprocess.run([sys.executable, "-c", script], stderr=theirs, check=True)
+    assert os.read(ours, 100).decode() == f"{wiped}fgit diff: said\r\n"
+    os.close(ours)
+    os.close(theirs)

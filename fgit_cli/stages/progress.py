@@ -6,7 +6,6 @@ no two ever write over each other.
 """
 
 import contextlib
-import fcntl
 import os
 import sys
 import threading
@@ -101,7 +100,7 @@ class Progress:
 
     def _begin(self) -> bool:
         """Take the terminal and begin to draw; False while another stage of the pipe has it."""
-        self._lock = lock_terminal()
+        self._lock = messages.lock_terminal()
         if self._lock is None:
             return False
         from rich.console import Console
@@ -155,25 +154,6 @@ class Progress:
         return text
 
 
-def lock_terminal() -> int | None:
-    """A descriptor that holds the lock on stderr's terminal; None while another process has it.
-
-    A terminal that cannot be locked is taken as it is.
-    """
-    try:
-        held = os.open(os.ttyname(sys.stderr.fileno()), os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        return None
-    except OSError:
-        pass
-    return held
-
-
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
@@ -185,7 +165,7 @@ def summary_table(tally: Counts) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{messages.name(tally.command)}", title_justify="left", show_header=False, box=None)
+    table = Table(show_header=False, box=None)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     rows = [(tally.read, "in"), (tally.written, "out")]
@@ -196,5 +176,6 @@ def summary_table(tally: Counts) -> None:
     rows += [(n, what) for what, n in tally.counts.items()]
     for number, what in rows:
         table.add_row(str(number), what)
+    messages.heading(tally.command)
     with contextlib.suppress(BrokenPipeError):
         Console(stderr=True, highlight=False).print(table)
