@@ -176,17 +176,8 @@ def reckon(rate: float, folder: Path, asked: argparse.Namespace) -> None:
         line += f": {tokens / (asked.teacher_rate * NODES * GPUS) / 3600:.1f} hours at {asked.teacher_rate}/s a GPU"
     print(line)
     if asked.model:
-        words = ["train", "one.jsonl", "--model", asked.model, "--dry-run", "--gpu", asked.gpu]
-        words += [
-            "--num-train-epochs",
-            "1",
-            "--num-machines",
-            str(NODES),
-            "--num-processes",
-            str(GPUS),
-            "--main-process-ip",
-            "node-0",
-        ]
+        machines = f"--num-machines {NODES} --num-processes {GPUS} --main-process-ip node-0 --num-train-epochs 1"
+        words = ["train", "one.jsonl", "--model", asked.model, "--dry-run", "--gpu", asked.gpu, *machines.split()]
         said = json.loads(Run(words, folder).out)
         hours = said["hours"] * MANY / said["pairs"]
         print(f"  train: {said['parameters'] / 1e9:.1f} B parameters, {asked.gpu}: {hours:.1f} hours an epoch")

@@ -184,6 +184,7 @@ def test_limits_count_over_all_pieces(fgit, nodes, shards):
         (("a.jsonl", "--output", "a.jsonl"), "a.jsonl is a file; with --ray --output and --rejects are folders"),
         (("a.jsonl", "--output", "out", "--html", "x"), "--html does not go with --ray"),
         (("b.jsonl", "--output", "out"), "b.jsonl: cannot be opened"),
+        (("a.jsonl", "--output", "out", "--ray", "ray://head:10001"), "Ray's client is not used; type the command on"),
     ],
 )
 def test_what_makes_no_sense_over_a_cluster_is_refused(fgit, tmp_path, words, said):

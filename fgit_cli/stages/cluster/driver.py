@@ -33,7 +33,7 @@ LOST = 5  # workers that may be lost over one piece
 ANSWER = 20.0  # seconds for the head of a cluster to take a connection
 PAUSE = 2.0  # seconds before a lost piece is given out again, times the losses
 Counts = dict[Piece, dict[str, Any] | None]
-_HOST = re.compile(r"(?:ray://)?(?P<host>[^:/]+):(?P<port>\d+)")
+_HOST = re.compile(r"(?P<host>[^:/]+):(?P<port>\d+)")
 _PLACE = re.compile(r"^\S+:\d+: ")
 
 

@@ -153,7 +153,10 @@ def done(piece: Piece, targets: Targets, made: dict[str, Any]) -> dict[str, Any]
 
 
 def refuse(options: FilterOptions) -> None:
-    """Raises UsageError for an input that has no pieces and an output that has no room for them."""
+    """Raises UsageError for an input that has no pieces, an output that has no room for them, and Ray's client."""
+    if str(options.ray).startswith("ray://"):
+        where = "type the command on a node of the cluster, with --ray auto or the address HOST:PORT of its head"
+        raise UsageError(f"--ray {options.ray}: Ray's client is not used; {where}")
     if not options.files or "-" in options.files:
         raise UsageError("--ray reads files, whose pieces are its tasks; name them: 'shards/*.jsonl.gz'")
     if not options.output:
