@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fgit_cli.core.textdiff import comparable, hunks, split_lines
 
-DECIMALS = 7  # cosines are rounded here: beyond, fp32 differs with the texts that share a pass
+DECIMALS = 7  # cosines are rounded here: beyond, and now and then in the last one, fp32 differs with what shares a pass
 
 
 def edit_distance(correct: str, variant: str) -> int:

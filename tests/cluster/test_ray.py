@@ -16,6 +16,7 @@ import pytest
 from fgit_cli import jsonl
 from fgit_cli.commands.demo import STUDENT
 from tests.helpers.served_teacher import served  # noqa: F401
+from tests.helpers.small_unixcoder import unixcoder  # noqa: F401
 
 ray = pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
@@ -131,6 +132,19 @@ def test_a_cluster_makes_what_one_process_makes(fgit, tmp_path, nodes, shards, c
     again = fgit(*words, "--ray", nodes.address, "--output", "out", "--rejects", "rejects/")
     assert again.err.splitlines()[0] == f"fgit {command}: 4 of 4 pieces are done in out"
     assert again.err.splitlines()[-1] == said(one.err)[-1]
+
+
+@soak
+def test_similarity_by_a_model_is_that_of_one_process_but_for_rounding(fgit, tmp_path, nodes, shards, unixcoder):  # noqa: F811
+    words = ("select", "--by", str(unixcoder), "--device", "cpu", str(shards / "*.jsonl"))
+    one = fgit(*words, "--output", "one.jsonl")
+    many = fgit(*words, "--ray", nodes.address, "--output", "out")
+    assert (one.code, many.code, many.out) == (0, 0, ""), many.err
+    found = [r for i in range(4) for r in jsonl.read([str(tmp_path / "out" / f"s{i}.jsonl")])]
+    wanted = list(jsonl.read([str(tmp_path / "one.jsonl")]))
+    assert [r.pop("similarity") for r in found] == pytest.approx([r.pop("similarity") for r in wanted], abs=1e-5)
+    assert found == wanted
+    assert many.err.splitlines()[-1] == one.err.splitlines()[-1]
 
 
 @soak
