@@ -80,6 +80,14 @@ class Options(Common):
         False, "With --variants: also ask the compilers of C, C++ and Java, where they are installed, which usable "
         "variants compile; up to a second each.",
     )  # fmt: skip
+    sheet: str | None = option(
+        None, "With --variants: also write 50 of the usable variants, drawn by chance, as a CSV on which two people "
+        "say which are true faults.", metavar="FILE", recorded=False,
+    )  # fmt: skip
+    annotations: str | None = option(
+        None, "How far the people agree who filled such a sheet (1 a true fault, 0 none): Cohen's kappa.",
+        metavar="FILE",
+    )  # fmt: skip
     plots: str | None = option(
         None, "Also draw the plots into this folder, each as PNG and SVG.", metavar="DIR", recorded=False
     )
@@ -104,14 +112,19 @@ class Options(Common):
 
 def run(options: Options) -> None:
     from fgit_cli.reporting import drawing, formats, in_words, inputs
+    from fgit_cli.reporting.annotation import Sheet
     from fgit_cli.reporting.choice_of_tables import Asked, Tables
 
     drawing.check(options.plot, options.plots, options.plot_size)
-    alone = not options.files and (options.variants or (options.against and sys.stdin.isatty()))
+    counted = options.variants or options.annotations
+    alone = not options.files and (counted or (options.against and sys.stdin.isatty()))
     read = inputs.Inputs() if alone else inputs.read(options.files)
-    if read.empty and not options.against and not options.variants:
+    if read.empty and not options.against and not counted:
         note("report", options, "the input is empty: no records")
         return
+    if options.sheet and not options.variants:
+        raise UsageError("--sheet draws from the variants of --variants FILE; give one")
+    sheet = Sheet() if options.sheet else None
     asked = Asked(
         names=options.table,
         format=options.format,
@@ -119,6 +132,8 @@ def run(options: Options) -> None:
         references=options.references,
         variants=options.variants,
         compiled=compilers_answers(options),
+        sheet=sheet,
+        annotations=options.annotations,
         against=options.against,
     )
     choice = Tables(read, asked, partial(note, "report", options))
@@ -148,17 +163,19 @@ def run(options: Options) -> None:
             note("report", options, f"scores written to {card}")
     finally:  # a plot or a card that cannot be takes nothing from the tables
         put(written, options.output)
+    if sheet:
+        put(sheet.text(), options.sheet, "--sheet")
 
 
-def put(written: str, output: str | None) -> None:
-    """Write the report to stdout, or whole to the file."""
+def put(written: str, output: str | None, option: str = "--output") -> None:
+    """Write a report or a sheet to stdout, or whole to the file."""
     if output is None or output == "-":
         sys.stdout.write(written)
         return
     try:
         jsonl.write_text_whole(Path(output), written)
     except OSError as error:
-        raise UsageError(f"--output {output}: {error.strerror}") from None
+        raise UsageError(f"{option} {output}: {error.strerror}") from None
 
 
 def compilers_answers(options: Options) -> "Compiled | None":

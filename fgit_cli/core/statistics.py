@@ -208,3 +208,15 @@ def answer(difference: float, p: float, level: float = LEVEL) -> Answer:
     if p >= level or difference == 0:
         return "cannot tell"
     return "better" if difference > 0 else "worse"
+
+
+def kappa(pairs: Sequence[tuple[bool, bool]]) -> float | None:
+    """Cohen's kappa (1960) of two judges' answers, how far they agree beyond chance; None where chance is all.
+
+    1 is full agreement, 0 what their shares of yes give by chance.
+    """
+    n = len(pairs)
+    agreed = sum(a == b for a, b in pairs) / n
+    first, second = (sum(pair[i] for pair in pairs) / n for i in (0, 1))
+    by_chance = first * second + (1 - first) * (1 - second)
+    return None if by_chance == 1 else (agreed - by_chance) / (1 - by_chance)

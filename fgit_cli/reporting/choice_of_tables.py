@@ -6,6 +6,7 @@ from functools import partial
 
 from fgit_cli.errors import MissingExtra, UsageError
 from fgit_cli.reporting import (
+    annotation,
     comparison,
     failed_samples,
     inputs,
@@ -18,6 +19,7 @@ from fgit_cli.reporting import (
     training_logs,
     variant_quality,
 )
+from fgit_cli.reporting.annotation import Sheet
 from fgit_cli.reporting.inputs import Inputs
 from fgit_cli.reporting.table import Table
 from fgit_cli.reporting.variant_quality import Compiled
@@ -28,7 +30,7 @@ Makers = dict[str, Callable[[], Table | None]]
 ORDER = (
     "scores", "intervals", "gains", "comparison", "between", "passk", "tasks", "errors", "messages", "near", "faults",
     "lab", "training", "pairs", "refined", "rounds", "coverage", "variants", "variant_reasons", "variant_kinds",
-    "against",
+    "annotations", "against",
 )  # fmt: skip
 NEED_SCIPY = ("comparison", "between", "lab")
 DETAILS = ("tasks", "messages")  # long ones: text formats have them only when they are named
@@ -46,6 +48,8 @@ class Asked:
     references: list[str] = field(default_factory=list)
     variants: str | None = None
     compiled: Compiled | None = None
+    sheet: Sheet | None = None
+    annotations: str | None = None
     against: str | None = None
 
 
@@ -71,12 +75,14 @@ class Tables:
             "coverage": partial(refined_pairs.coverage, list(read.refined.values())),
         }
         if asked.variants:
-            counted = inputs.variants(asked.variants, asked.compiled)
+            counted = inputs.variants(asked.variants, asked.compiled, asked.sheet)
             makers |= {
                 "variants": partial(variant_quality.quality, counted),
                 "variant_reasons": partial(variant_quality.reasons, counted),
                 "variant_kinds": partial(variant_quality.kinds_of_fault, counted),
             }
+        if asked.annotations:
+            makers["annotations"] = partial(annotation.agreement, annotation.read(asked.annotations))
         if asked.against:
             makers["against"] = partial(published.against, asked.against, self.runs)
         self.makers: Makers = {name: makers[name] for name in ORDER if name in makers}

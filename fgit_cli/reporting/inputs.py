@@ -16,6 +16,7 @@ from fgit_cli.errors import InputError
 from fgit_cli.formats import places
 from fgit_cli.formats.reading import loose_rows
 from fgit_cli.jsonl import Record
+from fgit_cli.reporting.annotation import Sheet
 from fgit_cli.reporting.masked_pairs import Pairs
 from fgit_cli.reporting.refined_pairs import Refined, is_refined
 from fgit_cli.reporting.repeated_runs import LabRun, lab_run
@@ -136,9 +137,12 @@ def references(files: list[str]) -> dict[str, str]:
     return found
 
 
-def variants(file: str, compiled: Compiled | None = None) -> VariantCounts:
-    """The counts over the variants of one file. Raises InputError with the place of a record that has none."""
-    counted = VariantCounts(compiled)
+def variants(file: str, compiled: Compiled | None = None, sheet: Sheet | None = None) -> VariantCounts:
+    """The counts over the variants of one file, each usable one of which a `sheet` is offered.
+
+    Raises InputError with the place of a record that has none.
+    """
+    counted = VariantCounts(compiled, sheet)
     for record in jsonl.read([file]):
         try:
             counted.add(record)

@@ -16,6 +16,7 @@ from fgit_cli.core.languages import guess
 from fgit_cli.core.similarity import changed_lines, edit_distance, edit_similarity
 from fgit_cli.core.textdiff import TooLong
 from fgit_cli.errors import InputError
+from fgit_cli.reporting.annotation import Sheet
 from fgit_cli.reporting.table import Column, Table
 
 EVERY = "all"
@@ -53,10 +54,13 @@ class Language:
 
 
 class VariantCounts:
-    """The counts by language; `all` sums them up. With `compiled` compilers are asked."""
+    """The counts by language; `all` sums them up.
 
-    def __init__(self, compiled: Compiled | None = None) -> None:
-        self._compiled = compiled
+    With `compiled` compilers are asked; a `sheet` is offered every usable variant.
+    """
+
+    def __init__(self, compiled: Compiled | None = None, sheet: Sheet | None = None) -> None:
+        self._compiled, self._sheet = compiled, sheet
         self.languages: dict[str, Language] = defaultdict(Language)
 
     @property
@@ -90,6 +94,8 @@ class VariantCounts:
                 reason = str(error)
             found = frozenset() if reason else response_kinds(correct, text)
             usable += [] if reason else [other]
+            if self._sheet and not reason:
+                self._sheet.offer(str(record.get("id", "")), language, asked(record), code, other)
             for place in places:
                 place.variants += 1
                 if reason:
@@ -106,6 +112,14 @@ class VariantCounts:
         for place in places:
             place.sizes[len(usable)] += 1
             place.compiled.update(told)
+
+
+def asked(record: dict[str, Any]) -> str:
+    """The record's instruction, or nothing where it has none."""
+    try:
+        return fields.instruction(record).text
+    except InputError:
+        return ""
 
 
 def variants_of(record: dict[str, Any]) -> list[dict[str, Any]]:
