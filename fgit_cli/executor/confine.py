@@ -122,6 +122,21 @@ class Box:
         finally:
             os.close(fd)
 
+    def is_ready(self, child: int) -> bool:
+        """Whether the process that runs the sample runs, or would with a processor; False where that is unknown."""
+        if self.proc < 0:
+            return False
+        try:
+            fd = os.open(f"{self.sample_of(child)}/stat", os.O_RDONLY, dir_fd=self.proc)
+        except OSError:
+            return False
+        try:
+            return os.read(fd, 1000).rpartition(b")")[2].split()[0] == b"R"
+        except (OSError, IndexError):
+            return False
+        finally:
+            os.close(fd)
+
     def processor_seconds(self, child: int) -> float:
         """Processor time of the sample so far, all its threads and processes."""
         if self.crowded:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fgit_cli.errors import UsageError
 from fgit_cli.executor.jobs import CallJob, Isolation, Profile
-from fgit_cli.executor.sandbox import Sandbox, SandboxFailed, unprivileged_user
+from fgit_cli.executor.sandbox import START_SECONDS, Sandbox, SandboxFailed, unprivileged_user
 from fgit_cli.executor.values import decode, encode
 from fgit_cli.executor.worker import Worker
 
@@ -52,6 +52,7 @@ def probe(isolation: Isolation = "auto", profile: Profile = "pure") -> tuple[str
     With `isolation` given, only that level is tried; where it does not work, UsageError names what failed and both ways
     out (the image, `--isolation none`). `reason` says why no stronger level was taken ("" for `namespaces`).
     """
+    _check_temporary_folder()
     if isolation == "none":
         if os.name != "posix":
             raise UsageError(
@@ -72,6 +73,14 @@ def probe(isolation: Isolation = "auto", profile: Profile = "pure") -> tuple[str
     raise UsageError(f"no isolation for untrusted code: {'; '.join(failures)}; {_WAYS_OUT}")
 
 
+def _check_temporary_folder() -> None:
+    """Refuse to begin where there is no folder for temporary files (a read-only system, say). Raises UsageError."""
+    try:
+        tempfile.gettempdir()
+    except OSError:
+        raise UsageError("no folder for temporary files can be written here; name one by TMPDIR") from None
+
+
 def self_test(level: str, profile: Profile) -> str:
     """Try a level on a small program that tries to get out; "" when it holds, else what is wrong."""
     if level == "landlock+seccomp" and profile == "open":
@@ -84,11 +93,14 @@ def self_test(level: str, profile: Profile) -> str:
             secret.write_text("secret")
             target = str(Path(folder) / "made")
             question = encode([profile == "pure", str(secret), target, os.getpid()])
-            done = worker.outputs(CallJob(_SELF_TEST, "escapes", (question,), time_limits=10.0))
+            # of plenty of time, for a machine under load reads the interpreter slowly, and that is no failure
+            done = worker.outputs(
+                CallJob(_SELF_TEST, "escapes", (question,), time_limits=START_SECONDS, load_limit=START_SECONDS)
+            )
         escapes = decode(done.outputs()[0])
     except (SandboxFailed, ValueError) as error:
         return str(error)
-    except OSError as error:  # no folder for temporary files, say
+    except OSError as error:
         return error.strerror or str(error)
     finally:
         worker.close()

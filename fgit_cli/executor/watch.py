@@ -20,6 +20,7 @@ _LAST_WORDS = 5.0  # seconds from the last output to the end
 _BESIDES = 16 << 20  # bytes that a child may send beside its outputs
 _EXCEPTION = 1 << 14  # bytes of a report of an exception
 _HELD_BYTES, _HELD_SECONDS = 1 << 16, 0.005  # outputs are relayed together, up to so many and so late
+_SOON = 0.02  # seconds until another look at a sample that seems to be waiting for a processor
 _TICK = 0.1  # seconds between looks at the memory of a box with several processes
 
 
@@ -40,6 +41,7 @@ class Watch:
         self._input = Deadline(self._limit(), now)
         self._whole = Deadline(job["total_limit"], now)
         self._starved = 0.0  # seconds without a processor, in all
+        self._looked, self._ran, self._look_again = 0.0, 0.0, 0.0  # at a sample past its deadline: when, what, next
         self.overran = False  # a limit was passed, within the job's patience
         self.over_limit_alone = False  # limit and patience were used up in processor time
         self._head, self._kind = b"", b""  # of the frame that is being read
@@ -95,8 +97,8 @@ class Watch:
         return limits[self.index] if self.index < len(limits) else _LAST_WORDS
 
     def _deadline(self) -> float:
-        """The earlier of the two, by the clock."""
-        return min(self._input.at(self._starved), self._whole.at(self._starved))
+        """The earlier of the two, by the clock; or the next look at what is past it."""
+        return max(min(self._input.at(self._starved), self._whole.at(self._starved)), self._look_again)
 
     def _late(self) -> str:
         """ "timeout" or "total" when a deadline passed.
@@ -111,7 +113,8 @@ class Watch:
         before, self._starved = self._starved, self._read_starved()
         used = self.box.processor_seconds(self.pid)
         waited_long = now - self._whole.since > _STARVED * self._whole.allowed
-        if self._starved - before > 0.01 and not (self._input.spent(used) or self._whole.spent(used) or waited_long):
+        spent = self._input.spent(used) or self._whole.spent(used)
+        if not (spent or waited_long) and (self._starved - before > 0.01 or self._is_waiting(now, used)):
             return ""
         passed = self._whole if now >= self._whole.at(before) else self._input
         busy = passed.busy(used) and not self.box.crowded  # of several processes the clock alone tells
@@ -138,6 +141,21 @@ class Watch:
             return int(os.pread(self.schedule, 100, 0).split()[1]) / 1e9
         except (OSError, IndexError):
             return self._starved
+
+    def _is_waiting(self, now: float, used: float) -> bool:
+        """Whether the sample seems to wait for a processor at this moment, which the kernel counts when the wait ends.
+
+        It is ready to run, and since a look a moment ago it ran for less than half of the time; the first look is
+        followed by another.
+        """
+        if not self.box.is_ready(self.pid):
+            return False
+        passed, ran = now - self._looked, used - self._ran
+        self._looked, self._ran = now, used
+        if passed < 10 * _SOON and ran > passed / 2:
+            return False
+        self._look_again = now + _SOON
+        return True
 
     def _too_much_memory(self) -> bool:
         """Whether the processes of the box together hold more than one may (their limits count one by one)."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from fgit_cli.errors import EngineError
+from fgit_cli.errors import EngineError, UsageError
 from fgit_cli.executor import CallJob, Executor, Expected, Rules, interpreter, levels
 from fgit_cli.executor.comparator import Comparator
 from fgit_cli.executor.sandbox import Sandbox, SandboxFailed, unprivileged_user
@@ -97,6 +97,16 @@ def test_a_sandbox_that_cannot_start_says_why(level, environment, monkeypatch):
         Sandbox(level, "pure", unprivileged_user(), ("broken",))
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert levels.self_test(level, "pure") == "the sandbox ended: exit status 1"
+
+
+@pytest.mark.parametrize("isolation", ["auto", "none", *LEVELS])
+def test_no_folder_for_temporary_files_is_said_with_its_cure(isolation, monkeypatch):
+    def none_there():
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none_there)
+    with pytest.raises(UsageError, match="can be written here; name one by TMPDIR"), Executor(isolation):
+        pass
 
 
 def test_a_comparator_that_cannot_start_is_no_verdict(environment):
