@@ -48,7 +48,7 @@ demo: install
 # PROCESSORS=8 makes Python believe in so many cores, in every process that the tests start.
 test: install
 	$(if $(PROCESSORS),cp tests/helpers/processors/sitecustomize.py $(VENV)/lib/python3*/site-packages)
-	FAKE_PROCESSORS=$(PROCESSORS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	FAKE_PROCESSORS=$(PROCESSORS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-oldest:
 	PYTHON=$(PYTHON) .ci/test-oldest
