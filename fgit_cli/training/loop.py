@@ -191,7 +191,8 @@ def _model_and_optimizer(task: _Task) -> _Trained:
 
 def _say_what_begins(task: _Task, trained: _Trained, machine: dict[str, Any], done: int, log: RunLog) -> None:
     """Name model, machine, layout and kernels, say why they were chosen, and how far the run is."""
-    on = f"{machine['ranks']} × {machine['device']} ({machine['type']})"
+    on = f"{machine['ranks']} × {machine['device']}"
+    on += f" ({machine['type']})" if machine["type"] != "NO" else ""  # accelerate's word for one process
     log.note(f"{task.name} on {on}, {machine['layout']} layout, kernels: {machine['kernels']}")
     for reason in trained.layout.reasons:
         log.note(reason)

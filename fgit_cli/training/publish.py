@@ -26,9 +26,8 @@ def reserve(options: Options) -> None:
     try:
         repository(options)
     except Exception as error:  # network, token, name: the hub's classes differ by version
-        raise UsageError(
-            f"--push-to-hub: {_reason(error)}; log in with: hf auth login (or set HF_TOKEN), or train without it"
-        ) from None
+        cure = "unset that" if _offline(error) else "log in with: hf auth login (or set HF_TOKEN)"
+        raise UsageError(f"--push-to-hub: {_reason(error)}; {cure}, or train without it") from None
 
 
 def push(options: Options) -> None:
@@ -63,5 +62,11 @@ def _hub() -> Any:
     return HfApi(library_name="fgit")
 
 
+def _offline(error: Exception) -> bool:
+    return type(error).__name__ == "OfflineModeIsEnabled"
+
+
 def _reason(error: Exception) -> str:
+    if _offline(error):
+        return "the hub is switched off: HF_HUB_OFFLINE is set"
     return f"the hub: {type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"

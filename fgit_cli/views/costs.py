@@ -13,7 +13,7 @@ def table(made: dict[str, Any]) -> Group:
     tokens, trained = made["tokens"], made["trained_parameters"]
     tuned = "" if trained == made["parameters"] else f", {_millions(trained)} of them tuned"
     parts: list[RenderableType] = [
-        Text(f"{made['pairs']:,} pairs, {made['steps']:,} steps; {_millions(made['parameters'])} parameters{tuned}"),
+        Text(f"{made['pairs']:,} pairs, {_steps(made['steps'])}; {_millions(made['parameters'])} parameters{tuned}"),
         Text(f"{tokens['fed']:,} tokens fed, {tokens['fed_relative_to_sft']:g} of what plain SFT feeds"),
     ]
     if made["gpu"]:
@@ -26,6 +26,10 @@ def table(made: dict[str, Any]) -> Group:
     else:
         parts.append(_line(made["launch"]))
     return Group(*parts)
+
+
+def _steps(number: int) -> str:
+    return f"{number:,} step{'s' * (number != 1)}"
 
 
 def _ways(made: dict[str, Any]) -> list[RenderableType]:
