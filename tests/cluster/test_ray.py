@@ -196,6 +196,12 @@ def test_limits_count_over_all_pieces(fgit, nodes, shards):
         (("--output", "out"), "--ray reads files"),
         (("-", "--output", "out"), "--ray reads files"),
         (("a.jsonl", "--output", "a.jsonl"), "a.jsonl is a file; with --ray --output and --rejects are folders"),
+        (
+            ("a.jsonl", "--output", "b.parquet"),
+            "b.parquet is the name of a file; with --ray --output and --rejects are",
+        ),
+        (("a.jsonl", "--output", "out", "--rejects", "b.jsonl.gz"), "b.jsonl.gz is the name of a file"),
+        (("a.jsonl", "--output", "out", "--rejects", "./out/"), "--rejects and --output name the same folder"),
         (("a.jsonl", "--output", "out", "--html", "x"), "--html does not go with --ray"),
         (("b.jsonl", "--output", "out"), "b.jsonl: cannot be opened"),
         (("a.jsonl", "--output", "out", "--ray", "ray://head:10001"), "Ray's client is not used; type the command on"),

@@ -7,6 +7,7 @@ In the folder of --output the file of a piece has its name only when the piece i
 import contextlib
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from fgit_cli import __version__
@@ -162,5 +163,10 @@ def refuse(options: FilterOptions) -> None:
     if not options.output:
         raise UsageError("--ray writes a file for each piece of the input; name a folder: --output DIR")
     for name in (options.output, options.rejects):
+        folders = "with --ray --output and --rejects are folders, of JSON lines"
         if name and places.exists(name) and not places.is_folder(name):
-            raise UsageError(f"{name} is a file; with --ray --output and --rejects are folders")
+            raise UsageError(f"{name} is a file; {folders}")
+        if name and not places.exists(name) and places.stem(name) != Path(name).name:
+            raise UsageError(f"{name} is the name of a file; {folders}")
+    if options.rejects and places.absolute(options.rejects) == places.absolute(options.output):
+        raise UsageError("--rejects and --output name the same folder")
