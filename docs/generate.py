@@ -6,21 +6,18 @@
 Between `<!-- help COMMAND -->` and `<!-- end -->` stands `fgit COMMAND --help`, after `<!-- defaults COMMAND -->` the
 table of its options with their sources, after `<!-- sets -->` what the packaged option sets hold. In a fenced block of
 language `console` each line `$ COMMAND` is run, all of a page in one folder, and what it prints (stderr too) stands
-below it. The folder holds `student`, the small model that comes with fgit, and `pair.jsonl`, the pair of the picture.
+below it. The folder is empty at first, as a reader's is: a page makes what its commands read.
 """
 
 import difflib
 import importlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
 from pathlib import Path
-
-from fgit_cli.commands.demo import STUDENT
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
@@ -36,12 +33,13 @@ _CONSOLE = re.compile(r"^```console\n(.*?)^```", re.S | re.M)
 
 
 def shell(command: str, folder: Path) -> str:
-    """What the command prints, in a folder where `fgit` is this fgit."""
+    """What the command prints, in a folder where `fgit` and `python` are this installation's."""
     tools = folder / ".bin"
     tools.mkdir(exist_ok=True)
-    script = tools / "fgit"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fgit_cli "$@"\n')
-    script.chmod(0o755)
+    for name, line in (("fgit", "-m fgit_cli "), ("python", "")):
+        script = tools / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {line}"$@"\n')
+        script.chmod(0o755)
     done = subprocess.run(
         ["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, check=False, timeout=300,
         env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "100",
@@ -88,8 +86,6 @@ def rendered(page: str) -> str:
     """The page with every help text and every example as the program prints it now."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "student").symlink_to(STUDENT)
-        shutil.copyfile(ROOT / "docs" / "pair.jsonl", folder / "pair.jsonl")
 
         def help_text(match: re.Match) -> str:
             text = shell(f"fgit {match[1]} --help", folder).strip()

@@ -50,7 +50,7 @@ def steps(options: Options) -> list[tuple[str, str]]:
         ("Instructions, correct responses and tests, from compositions that the student has seen.",
          f"python -m fgit_cli.benches.mini --split train --count {options.records} > instructions.jsonl"),
         ("The student: a Llama of about a million parameters that is wrong in systematic ways.",
-         f"cp -r {shlex.quote(str(STUDENT))} student"),
+         "python -m fgit_cli.benches.mini --student student"),
         ("Wrong variants of each response, by mutation rules (a teacher model would be `--method llm`).",
          "fgit mutate --method universalmutator instructions.jsonl --output variants.jsonl"),
         ("The nearest wrong variant, by edit distance (UniXcoder is the default where it can be had).",
