@@ -49,7 +49,7 @@ class Executor:
         self.memory, self.preload = memory, preload
         self.level = self.reason = ""
         self._workers: list[Worker] = []
-        self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._free: queue.LifoQueue[Worker] = queue.LifoQueue()  # the one used last is warm; others are not started
         self._turns = _Turns()
         self._tolerances: OrderedDict[tuple, list[Tolerance]] = OrderedDict()
         self._lock = threading.Lock()

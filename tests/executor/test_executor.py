@@ -120,6 +120,14 @@ def test_a_single_worker_is_always_alone():
         assert (result.status, result.failed_input, result.reruns) == ("timeout", 0, 0)
 
 
+def test_workers_that_are_not_needed_are_not_started():
+    """On a machine with many cores a few samples start a few sandboxes, not one for each core."""
+    with Executor("none", workers=64) as unprotected:
+        for _ in range(3):
+            assert check(unprotected, SQUARE).status == "pass"
+        assert sum(worker._sandbox is not None for worker in unprotected._workers) == 1
+
+
 def test_the_total_limit_ends_what_no_single_limit_does(executor):
     result = check(executor, "import time\ndef f(x):\n    time.sleep(0.3)\n    return x * x", total_limit=0.5)
     assert (result.status, result.error) == ("timeout", "Timeout: the total time limit ran out")
