@@ -113,7 +113,7 @@ def _last_words(folder: Path) -> str:
         "",
         "Next:",
         "  1. Your own records (a JSON object with `instruction` and `response` a line) and a teacher:",
-        "     OPENAI_BASE_URL=http://HOST:8000/v1 fgit mutate < yours.jsonl | fgit select | "
+        "     set -o pipefail; OPENAI_BASE_URL=http://HOST:8000/v1 fgit mutate < yours.jsonl | fgit select | "
         "fgit mask --tokenizer MODEL > pairs.jsonl",
         "  2. What tuning MODEL on them would take, then the tuning itself:",
         "     fgit train pairs.jsonl --dry-run --gpu a100-80gb",

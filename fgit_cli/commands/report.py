@@ -138,7 +138,7 @@ def run(options: Options) -> None:
     )
     choice = Tables(read, asked, partial(note, "report", options))
     tables = choice.chosen()
-    said = [] if options.table else [one for one in in_words.findings(tables) if one.against][: in_words.MOST_SAID]
+    said = [] if options.table else [one for one in in_words.findings(tables) if one.against]
     short = choice.short(tables)
     match options.format:
         case "terminal":

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from fgit_cli.errors import UsageError
-from fgit_cli.reporting.in_words import Finding
+from fgit_cli.reporting.in_words import MOST_SAID, Finding, the_rest
 from fgit_cli.reporting.table import Table, flat, text
 
 PIPE_WIDTH = 240  # columns of a table that goes to no terminal: wide enough to be whole
@@ -28,10 +28,12 @@ def terminal(tables: list[Table], said: list[Finding], to_terminal: bool) -> str
         file=out, width=width, highlight=False, force_terminal=to_terminal,
         no_color=None if to_terminal else True, color_system="auto" if to_terminal else None,
     )  # fmt: skip
-    for one in said:
+    for one in said[:MOST_SAID]:
         for line in one.lines():
             said_of = len(one.claim) if line.startswith(one.claim) else 0
             console.print(Text.assemble((line[:said_of], ANSWER_STYLES.get(one.answer, "bold")), line[said_of:]))
+    for line in the_rest(said):
+        console.print(Text(line))
     for number, table in enumerate(tables):
         console.print(Text(("\n" if number or said else "") + table.title, style="bold"))
         for drawn in lines(table, width):
@@ -43,7 +45,7 @@ def terminal(tables: list[Table], said: list[Finding], to_terminal: bool) -> str
 
 def markdown(tables: list[Table], said: list[Finding]) -> str:
     """What is said in words, then GitHub's tables, cells padded so that the source reads well too."""
-    items = [line for one in said for line in one.lines()]
+    items = [*(line for one in said[:MOST_SAID] for line in one.lines()), *the_rest(said)]
     parts = ["\n".join(f"{'  ' * line.startswith('  ')}- {_md(line.strip())}" for line in items)] if items else []
     for table in tables:
         cells = [[_md(c.title) for c in table.columns]]

@@ -93,6 +93,12 @@ def findings(tables: list[Table]) -> list[Finding]:
     return list(found.values())
 
 
+def the_rest(found: list[Finding]) -> list[str]:
+    """A line that says how many findings are not told in words, where there are such."""
+    more = len(found) - MOST_SAID
+    return [f"{more} more {'is' if more == 1 else 'are'} in the tables below."] if more > 0 else []
+
+
 def by_bench(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row for each pair of models and bench: that of base and plus together where there is one."""
     return list({(row["model"], row.get("against"), row["bench"]): row for row in rows}.values())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fgit_cli import __version__
-from fgit_cli.reporting.in_words import MOST_SAID, Finding, findings
+from fgit_cli.reporting.in_words import MOST_SAID, Finding, findings, the_rest
 from fgit_cli.reporting.scores import title
 from fgit_cli.reporting.solutions import ChangedTask
 from fgit_cli.reporting.table import NOTHING, Column, Table, text
@@ -73,8 +73,7 @@ def answer(said: list[Finding], drawn: Iterable[tuple[str, str, str]]) -> Html:
         tag("li", tag("strong", one.claim, class_=ANSWER_CLASSES.get(one.answer)), *measures(one))
         for one in said[:MOST_SAID]
     ]
-    if len(said) > MOST_SAID:
-        lines.append(tag("li", f"{len(said) - MOST_SAID} more are in the tables below."))
+    lines += [tag("li", line) for line in the_rest(said)]
     return tag("div", tag("ul", *lines), plots(drawn), class_="answer")
 
 

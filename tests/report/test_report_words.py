@@ -54,6 +54,12 @@ def test_the_page_begins_with_the_answer_and_one_figure(fgit, three):
     assert page.index('id="answer"') < page.index('id="plots"')
 
 
+def test_of_many_models_the_rest_is_left_to_the_tables(fgit, write):
+    files = [f"m{n}={write(f'{n}.jsonl', verdicts('.' * (10 + n) + 'x' * 10))}" for n in range(6)]  # 15 comparisons
+    for words in ([], ["--format", "markdown"]):
+        assert "3 more are in the tables below." in fgit("report", *files, *words).out.splitlines()[12]
+
+
 def measure(place, answer):
     return Measure(place, answer, 1.0, (0.0, 2.0), "words")
 
