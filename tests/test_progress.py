@@ -86,3 +86,21 @@ def test_a_message_wipes_the_line_that_another_stage_draws(drawn, wiped):
     assert os.read(ours, 100).decode() == f"{wiped}fgit diff: said\r\n"
     os.close(ours)
     os.close(theirs)
+
+
+def test_the_same_is_said_more_and_more_seldom(tally, said, monkeypatch):
+    lines, _ = said
+    monkeypatch.setattr(progress, "LINE_SECONDS", 10.0)
+    monkeypatch.setattr(progress, "BEAT_SECONDS", 1e6)
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown, times = progress.Progress(tally), []
+    for second in range(1, 1400):
+        clock[0] = float(second)
+        if second == 1200:
+            tally.written = 1
+        before = len(lines)
+        shown.step()
+        times += [second] if len(lines) > before else []
+    shown.clear()
+    assert times == [10, 30, 70, 150, 310, 610, 910, 1200, 1220, 1260, 1340]

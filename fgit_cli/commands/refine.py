@@ -2,8 +2,8 @@
 
 Reads records with an instruction. The teacher writes Python code and tests, which run in the sandbox; while they fail,
 the teacher sees the error and repairs the code. Adds `response` (the version that passes), `incorrect` (an earlier one
-that fails), `tests`, `attempts` and `origin`, which has the tests' `coverage`. Records that pass at once, never pass or
-have trivial tests go to --rejects.
+that fails), `tests`, `attempts` and `origin`, which has the tests' `coverage` and the `calls` of the teacher. Records
+that pass at once, never pass or have trivial tests go to --rejects, with what was tried; `fgit report` counts both.
 
 Holds in memory twice --concurrency records. Every answer is kept under --work-dir as it comes.
 

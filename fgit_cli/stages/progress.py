@@ -18,6 +18,7 @@ from fgit_cli import jsonl, messages
 from fgit_cli.options import FilterOptions
 
 LINE_SECONDS = 10.0  # between plain lines of progress
+STILL_SECONDS = 300.0  # the longest time between plain lines that say the same; it doubles with each
 LOOK_SECONDS = 0.1  # between updates of the terminal's line
 BEAT_SECONDS = 1.0  # between the looks of the thread
 
@@ -49,6 +50,8 @@ class Progress:
         self._live: Any = None
         self._task: Any = None
         self._lock: int | None = None
+        self._told: tuple[int, str] | None = None  # what the last plain line said
+        self._pause = 0.0  # before it is said again
         self._drawing = threading.Lock()
         self._over = threading.Event()
         if not self.silent:
@@ -72,12 +75,25 @@ class Progress:
         now = time.monotonic()
         if self._over.is_set() or not self._due(now):
             return
+        if not self.terminal and not self._news(now):
+            return
         self.shown = now
         if not self.terminal:
             messages.say(self.tally.command, self._text(now))
         elif self._live or self._begin():
             done, total = self._done(), self.total()
             self._live.update(self._task, completed=min(done, total or done), total=total, said=self._said(now))
+
+    def _news(self, now: float) -> bool:
+        """Whether there is something new to say, or time to say the same again."""
+        state = (self._done(), self.tally.detail())
+        if state != self._told:
+            self._told, self._pause = state, 2 * LINE_SECONDS
+            return True
+        if now - self.shown < self._pause:
+            return False
+        self._pause = min(2 * self._pause, STILL_SECONDS)
+        return True
 
     def clear(self) -> None:
         """Wipe the terminal's line and let another stage have it."""
