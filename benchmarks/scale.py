@@ -1,7 +1,7 @@
 """How `fgit mask` scales: alone, and over a Ray cluster of this machine, beside its own pool of processes.
 
     python -m benchmarks.scale --tokenizer FOLDER --records evol.jsonl.gz [--count 100000] [--workers 1 2] [--rounds 3]
-        [--model NAME --gpu h100-80gb] [--teacher-rate TOKENS]
+        [--model NAME --gpu h100] [--teacher-rate TOKENS]
 
 Records are pairs made by one edit to a response, repeated to `--count` under new ids, in 8 files. In each round and
 for each number of workers `fgit mask --workers N` writes one file and `fgit mask --ray local --workers N` a folder, in
@@ -35,6 +35,7 @@ from fgit_cli import jsonl
 
 FILES = 8
 NODES, CORES, GPUS, MANY = 16, 64, 8, 10_000_000
+PAIRS = 8  # of a training step, on each GPU
 FGIT = [sys.executable, "-m", "fgit_cli"]
 
 
@@ -176,11 +177,13 @@ def reckon(rate: float, folder: Path, asked: argparse.Namespace) -> None:
         line += f": {tokens / (asked.teacher_rate * NODES * GPUS) / 3600:.1f} hours at {asked.teacher_rate}/s a GPU"
     print(line)
     if asked.model:
-        machines = f"--num-machines {NODES} --num-processes {GPUS} --main-process-ip node-0 --num-train-epochs 1"
+        machines = f"--num-machines {NODES} --num-processes {GPUS} --main-process-ip node-0"
+        machines += f" --num-train-epochs 1 --global-batch-size {PAIRS * NODES * GPUS}"
         words = ["train", "one.jsonl", "--model", asked.model, "--dry-run", "--gpu", asked.gpu, *machines.split()]
         said = json.loads(Run(words, folder).out)
         hours = said["hours"] * MANY / said["pairs"]
-        print(f"  train: {said['parameters'] / 1e9:.1f} B parameters, {asked.gpu}: {hours:.1f} hours an epoch")
+        steps = f"{PAIRS * NODES * GPUS} pairs a step"
+        print(f"  train: {said['parameters'] / 1e9:.1f} B parameters, {asked.gpu}, {steps}: {hours:.2f} hours an epoch")
 
 
 def main() -> None:
@@ -191,7 +194,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model")
-    parser.add_argument("--gpu", default="h100-80gb")
+    parser.add_argument("--gpu", default="h100")
     parser.add_argument("--teacher-rate", type=float)
     asked = parser.parse_args()
     lines = pairs(asked.records, min(asked.count, 2000))
