@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fgit_cli.errors import InputError
 from fgit_cli.stages import progress
 
 
@@ -60,18 +61,19 @@ def test_nothing_is_said_after_the_end_or_in_silence(tally, said):
     quiet.clear()
 
 
-def test_counts_that_grow_while_they_are_read_stop_no_run(tally, said):
+@pytest.mark.parametrize("error", [RuntimeError("dictionary changed size"), FileNotFoundError("a"), InputError("b")])
+def test_what_cannot_be_counted_yet_stops_no_run(tally, said, error):
     lines, second = said
 
     def odd():
         if len(lines) < 1:
             lines.append("")
-            raise RuntimeError("dictionary changed size during iteration")
+            raise error
         return ""
 
     tally.detail = odd
     shown = progress.Progress(tally)
-    assert second.wait(20) or len(lines) > 1
+    assert second.wait(20)
     shown.clear()
 
 

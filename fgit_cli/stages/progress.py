@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from fgit_cli import jsonl, messages
+from fgit_cli.errors import FgitError
 from fgit_cli.options import FilterOptions
 
 LINE_SECONDS = 10.0  # between plain lines of progress
@@ -68,7 +69,8 @@ class Progress:
 
     def _look(self) -> None:
         while not self._over.wait(BEAT_SECONDS):
-            with contextlib.suppress(RuntimeError):  # a count grew while it was read: the next look will do
+            # A count that grew while it was read will do at the next look; a file that cannot be counted is the run's.
+            with contextlib.suppress(RuntimeError, OSError, FgitError):
                 self.step()
 
     def _show(self) -> None:
