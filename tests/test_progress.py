@@ -2,8 +2,11 @@
 
 import fcntl
 import os
+import re
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections import Counter
 from types import SimpleNamespace
@@ -106,3 +109,33 @@ def test_the_same_is_said_more_and_more_seldom(tally, said, monkeypatch):
         times += [second] if len(lines) > before else []
     shown.clear()
     assert times == [10, 30, 70, 150, 310, 610, 910, 1200, 1220, 1260, 1340]
+
+
+DRAWS = """
+import time
+from collections import Counter
+from types import SimpleNamespace
+from fgit_cli.stages.progress import Progress
+tally = SimpleNamespace(command="select", options=SimpleNamespace(quiet=False, files=["-"]), read=3, written=2,
+                        bad_lines=0, expected=None, rejects=Counter({"a reason of many words " * 5: 1}),
+                        unpaired=Counter(), counts=Counter(), detail=lambda: "")
+shown = Progress(tally)
+time.sleep(0.2)
+shown.step()
+time.sleep(0.3)
+shown.clear()
+"""
+
+
+def test_the_line_leaves_room_for_what_a_terminal_shows_of_a_control_c():
+    """A line as wide as the screen would send the ^C to the next one, and stay there for good."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 50, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    subprocess.run([sys.executable, "-c", DRAWS], stderr=theirs, check=True, env={**environment, "TERM": "xterm"})
+    drawn = re.sub(r"\x1b\[[\d?;]*[a-zA-Z]", "", os.read(ours, 10_000).decode())
+    lines = [line for line in re.split(r"[\r\n]+", drawn) if "fgit select" in line]
+    assert lines
+    assert max(map(len, lines)) == 47
+    os.close(ours)
+    os.close(theirs)

@@ -21,6 +21,7 @@ from fgit_cli.options import FilterOptions
 LINE_SECONDS = 10.0  # between plain lines of progress
 STILL_SECONDS = 300.0  # the longest time between plain lines that say the same; it doubles with each
 LOOK_SECONDS = 0.1  # between updates of the terminal's line
+CONTROL_C = 3  # columns of the screen that a line leaves free
 BEAT_SECONDS = 1.0  # between the looks of the thread
 
 
@@ -121,10 +122,18 @@ class Progress:
         self._lock = messages.lock_terminal()
         if self._lock is None:
             return False
-        from rich.console import Console
+        from rich.console import Console, ConsoleDimensions
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Live
         from rich.table import Column
+
+        class Narrower(Console):
+            """Leaves a ^C, which the terminal shows where the cursor stands, room on the line: it is wiped with it."""
+
+            @property  # type: ignore[misc]  # rich's can be set, which nothing does here
+            def size(self) -> ConsoleDimensions:
+                width, height = super().size
+                return ConsoleDimensions(max(1, width - CONTROL_C), height)
 
         columns: list[Any] = [TextColumn("{task.description}", table_column=Column(no_wrap=True))]
         if self.total():
@@ -136,7 +145,7 @@ class Progress:
         columns.append(
             TextColumn("{task.fields[said]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
         )
-        self._live = Live(*columns, console=Console(stderr=True), transient=True, expand=True)
+        self._live = Live(*columns, console=Narrower(stderr=True), transient=True, expand=True)
         self._task = self._live.add_task(messages.name(self.tally.command), total=self.total(), said="")
         self._live.start()
         return True
