@@ -119,7 +119,10 @@ def jobs(command, options, found):
 
 
 @pytest.fixture
-def _fresh():
+def _fresh(monkeypatch, tmp_path):
+    """An attempt is made for a process of its own: it hides the GPUs and goes to the command's folder."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.chdir(tmp_path)
     attempts._held.drop()
     yield
     attempts._held.drop()
