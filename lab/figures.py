@@ -15,20 +15,22 @@ FOLDER = Path(__file__).parent / "figures"
 
 
 def share_curve() -> dict[str, list[tuple[float, float]]]:
-    """Each arm's (s, gain over SFT in points) by level and rate, means over seeds, as far as there are rows."""
+    """Each arm's (s, gain over SFT in points) by level and rate, means over seeds, as far as there are rows.
+
+    A level's s is that of all its seeds, so that arms with more seeds than others stand above the same point.
+    """
     found = [row for table in ("shares", "shares-others", "further-shares") for row in rows(table)]
-    gradient = {(r["arm"], r["seed"]): r["share"]["gradient"] for r in found if r.get("share")}
     curves: dict[str, list[tuple[float, float]]] = {}
-    for arm in SHARED[1:]:
-        for level in (*SHARES, *FURTHER_SHARES):
-            name, plain = at_level(arm.name, level), at_level(SHARED[0].name, level)
-            shares = [s for (of, _), s in gradient.items() if of == name]
+    for level in (*SHARES, *FURTHER_SHARES):
+        names = [at_level(arm.name, level) for arm in SHARED]
+        by_seed = {r["seed"]: r["share"]["gradient"] for r in found if r.get("share") and r["arm"] in names}
+        for arm, name in zip(SHARED[1:], names[1:], strict=True):
             for rate in TABLES["shares"].rates:
-                mine, theirs = verdicts(found, name, (rate,)), verdicts(found, plain, (rate,))
-                seeds = mine.keys() & theirs.keys()
-                if seeds and shares:
+                mine, theirs = verdicts(found, name, (rate,)), verdicts(found, names[0], (rate,))
+                if seeds := mine.keys() & theirs.keys():
                     gain = 100 * float(numpy.mean([mine[s] - theirs[s] for s in seeds]))
-                    curves.setdefault(f"{arm.name}, {rate:g}", []).append((float(numpy.mean(shares)), gain))
+                    curve = curves.setdefault(f"{arm.name}, {rate:g}", [])
+                    curve.append((float(numpy.mean(list(by_seed.values()))), gain))
     return {name: sorted(curve) for name, curve in curves.items()}
 
 
