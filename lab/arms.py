@@ -204,9 +204,9 @@ TABLES = {
     "restyled": Table("Names that nobody can foretell", "test", RESTYLED, RESTYLED_RATES[:1], SEEDS),
     "paired": Table("Preference objectives", "test", PAIRED + PAIRED_MORE, PAIRED_RATES[1:], SEEDS),
     "ablations": Table("The papers' ablations", "test", ABLATIONS, (MIDDLE,), SEEDS),
-    "fork-candidates": Table("Losses at the fork", "validation", FORK_CANDIDATES, (MIDDLE,), CHOOSING),
+    "fork-candidates": Table("Losses at the fork", "validation", FORK_CANDIDATES, (MIDDLE,), CHOOSING[:2]),
     "fork-candidates-restyled": Table(
-        "Losses at the fork, unforeseeable names", "validation", restyled(FORK_CANDIDATES, LEVEL), (5e-4,), CHOOSING
+        "Losses at the fork, unforeseeable names", "validation", restyled(FORK_CANDIDATES, LEVEL), (5e-4,), CHOOSING[:2]
     ),
     "front-validation": Table(
         "Gained and kept",
