@@ -149,8 +149,9 @@ OTHER_FORKS = (
 )
 SIGNED = Arm("signed, alpha 5, at forks", mask=_FORKED, train={"objective": "signed", "alpha": 5.0})
 MARKED = Arm("marked alone", loss=weights.marked_alone)
+DFT = Arm("dft", "rules", train={"objective": "dft"})
 FORK_CANDIDATES = (
-    SFT, Arm("FGit"), Arm("dft", "rules", train={"objective": "dft"}), MARKED, SIGNED, _SYMMETRIC, *FORKS, *OTHER_FORKS,
+    SFT, Arm("FGit"), DFT, MARKED, SIGNED, _SYMMETRIC, *FORKS, *OTHER_FORKS,
 )  # fmt: skip
 SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)  # of restyled records
 FURTHER_SHARES = (0.005, 0.01, 0.02)  # between the first two, where s falls from 0.9 to 0.01; for the figure alone
@@ -228,4 +229,11 @@ TABLES = {
     "signed-confirmation": Table(
         "The signed weight at forks", "confirmation", (SFT, CORE[3], SIGNED), RATES, CONFIRMING[:10]
     ),
+    "dft-front": Table(  # beside `front`, at the rate that was chosen there for fork
+        "What was chosen, beside dft alone",
+        "confirmation",
+        (replace(DFT, tuned=True, restyled=LEVEL),),
+        (5e-4,),
+        CONFIRMING[:12],
+    ),  # fmt: skip
 }

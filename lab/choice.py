@@ -37,7 +37,7 @@ class Point(NamedTuple):
 
 def points(table: str) -> list[Point]:
     """Each arm and rate of a table that has rows, means over its seeds."""
-    found, split = rows(table), TABLES["front-validation"].split if table != FRONT else "confirmation"
+    found, split = rows(table), TABLES[table].split if table != FRONT else "confirmation"
     base = next((numpy.array([int(v) for v in r["verdicts"]]) for r in found if r["arm"] == "base"), None)
     out = []
     for arm, rate in dict.fromkeys((r["arm"], r["rate"]) for r in found if r["arm"] != "base"):

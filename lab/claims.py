@@ -100,6 +100,7 @@ COMPARISONS = (
     ),
     Comparison(SIGNED.name, "SFT", "what is left of `signed`", "signed-confirmation", RATES),
     Comparison(SIGNED.name, _OWN, "what is left of `signed`", "signed-confirmation", RATES),
+    Comparison("fork + dft", "dft", "whose gain it is: the fork's or dft's", "dft-front", (5e-4,)),
     *(
         Comparison(arm.name, "SFT", "open", table, TABLES[table].rates)
         for table in ("fork-candidates", "fork-candidates-restyled")

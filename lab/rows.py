@@ -10,7 +10,7 @@ from fgit_cli.jsonl import read
 
 RESULTS = Path(__file__).parent / "results"
 # Arms that a table is compared with stand in others, run in the same way.
-JOINED = {"ablations": ("core",), "confirmation": ("core",)}
+JOINED = {"ablations": ("core",), "confirmation": ("core",), "dft-front": ("front",)}
 
 
 def rows(table: str) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from lab.forgetting import divergence
 from lab.rows import RESULTS
 from lab.tuning import Tuned, tune
 
-WITH_FORGETTING = ("front-validation", FRONT)
+WITH_FORGETTING = ("front-validation", FRONT, "dft-front")
 KEPT = ("nll_fault", "nll_rest", "weight", "incorrect_preferred", "told_apart", "inactive", "margin_positive")
 
 
