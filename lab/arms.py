@@ -235,5 +235,5 @@ TABLES = {
         (replace(DFT, tuned=True, restyled=LEVEL),),
         (5e-4,),
         CONFIRMING[:12],
-    ),  # fmt: skip
+    ),
 }

@@ -50,6 +50,10 @@ def _paired(arm: str, than: str, source: str) -> Comparison:
 
 
 _OWN, _WINNER = "FGit, own faults", "signed, alpha 5, own faults"
+# dft reads no pairs: what it has over SFT is none of the fork's
+OVER_DFT = Comparison(
+    "fork + dft", "dft", "whether the gain is the fork's or that of dft, which reads no pairs", "dft-front", (5e-4,)
+)
 COMPARISONS = (
     _core("SFT", "base", "FGit, Table I"),
     _core("FGit, rules", "base", "FGit, Table I"),
@@ -100,7 +104,7 @@ COMPARISONS = (
     ),
     Comparison(SIGNED.name, "SFT", "what is left of `signed`", "signed-confirmation", RATES),
     Comparison(SIGNED.name, _OWN, "what is left of `signed`", "signed-confirmation", RATES),
-    Comparison("fork + dft", "dft", "whose gain it is: the fork's or dft's", "dft-front", (5e-4,)),
+    OVER_DFT,
     *(
         Comparison(arm.name, "SFT", "open", table, TABLES[table].rates)
         for table in ("fork-candidates", "fork-candidates-restyled")
@@ -122,7 +126,8 @@ class Primary:
     """A claim declared before its runs: its mean is above 0.
 
     `values` gives [seeds, tasks] in the claim's own unit once rows are there. `before` are variances by earlier rows,
-    `expected` the mean they let one expect (None: no earlier row tells), `runs` how many seeds are planned.
+    `expected` the mean they let one expect (None: no earlier row tells), `runs` how many seeds are planned. `beside` is
+    what must be read with it: how much of the effect another cause has.
     """
 
     says: str
@@ -132,6 +137,7 @@ class Primary:
     before: Callable[[], Components]
     expected: Callable[[], float] | None
     runs: int
+    beside: Comparison | None = None
 
 
 def _slope() -> numpy.ndarray | None:
@@ -202,7 +208,7 @@ PRIMARY = (
         "chosen on the validation split, of highest pass@1 among those that keep 98 % of what the base solves on "
         "untuned shapes", "points",
         _at_equal_forgetting, ("front-validation", choice.FRONT),
-        lambda: _before("restyled", _WINNER, RESTYLED_RATES[:1]), None, len(CONFIRMING),
+        lambda: _before("restyled", _WINNER, RESTYLED_RATES[:1]), None, len(CONFIRMING), OVER_DFT,
     ),
 )  # fmt: skip
 GROUPS = len(set(compositions("confirmation")))

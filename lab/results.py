@@ -70,9 +70,22 @@ def primary() -> str:
         lines.append(
             f"**{'Holds' if holds else 'Not shown'}**: {interval(told)} {claim.unit}, p {told.p:.2g}, after Holm "
             f"{adjusted[claim]:.2g}, {told.runs} seeds; without the {left.tasks} tasks with `{left.construct}` "
-            f"{interval(left.effect)}. {planned(claim)}\n"
+            f"{interval(left.effect)}. {beside(claim)}{planned(claim)}\n"
         )
     return "".join(lines)
+
+
+def beside(claim: Primary) -> str:
+    """What must be read with a claim, if there is anything and its rows are there."""
+    this = claim.beside
+    values = moved(this.table, this.arm, this.than, this.rates) if this else None
+    if this is None or values is None:
+        return ""
+    told, rest = effect(values, "confirmation"), without_strongest(values, "confirmation")
+    return (
+        f"Beside it, {this.source}: {this.arm} − {this.than} {interval(told)}, {told.runs} seeds; without "
+        f"`{rest.construct}` {interval(rest.effect)}. "
+    )
 
 
 def complete(claim: Primary) -> bool:
