@@ -32,7 +32,15 @@ def section() -> str:
         "correct token over the incorrect one where a pair's sides part. Differences are of the same pairs, a mean "
         "over the rates, with 95 % intervals that draw pairs and seeds together.\n"
     )
-    return "".join([head, _primary(found), *(part for name in JUDGED for part in _set(name, found))])
+    return "".join([head, _cost(found), _primary(found), *(part for name in JUDGED for part in _set(name, found))])
+
+
+def _cost(found: Sequence[Row]) -> str:
+    """How many runs there are and how long the tuning of each took; empty before the first."""
+    seconds = [r["seconds"] for r in found if r["judged"] == JUDGED[0] and r["source"]]
+    if not seconds:
+        return ""
+    return f"\n{len(seconds)} runs, tuned in {numpy.mean(seconds):.0f} s each (lab/LOG.md says on what).\n"
 
 
 def _primary(found: Sequence[Row]) -> str:
