@@ -76,7 +76,9 @@ def _train(options: Options, plan: "Plan", job: Path) -> None:
             from fgit_cli.training.loop import train
 
             with rank.own_stdout() as records:
-                train(options, machines.start(options, plan), job, records, examiner=examiner(options, job))
+                accelerator = machines.start(options, plan)
+                train(options, accelerator, job, records, examiner=examiner(options, job))
+                accelerator.end_training()
         else:
             launch.launch(options, plan, job)
     except KeyboardInterrupt:
@@ -127,6 +129,7 @@ def _run_as_rank(options: Options) -> None:
         accelerator.wait_for_everyone()
         train(options, accelerator, job, records, examiner=examiner(options, job))
         accelerator.wait_for_everyone()
+        accelerator.end_training()
         if accelerator.is_local_main_process:
             shutil.rmtree(job, ignore_errors=True)
         if accelerator.is_main_process:

@@ -51,6 +51,7 @@ def train(
 ) -> None:
     """Train on the stores of the job folder and write `--output-dir`. One object per logged step goes to `stdout`.
 
+    Whoever started the accelerator ends it (`end_training`): trackers and process group are still open.
     `loss_of` is for experiments: a variant of the objective's formula, over the tokens that the objective reads.
     `examiner` looks at the model where held-out pairs are looked at.
     Raises EngineError for a loss that is no number, a full disk and a full memory; UsageError for a `--resume` that
@@ -141,7 +142,6 @@ def _train(
         result["best"] = evaluation.load_best(done)
         _save(task, trained, machine, result, log)
         evaluation.forget()
-    accelerator.end_training()  # trackers are closed, the ranks' process group is taken down
 
 
 def _task(options: Options, accelerator: Any, job: Path) -> _Task:

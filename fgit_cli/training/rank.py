@@ -26,7 +26,9 @@ def main(job: Path, examiner: Callable[[Any, Path], Any]) -> int:
         in_file = os.environ.get(RECORDS) == "file"
         records = open(job / "records", "ab", buffering=0) if in_file else sys.stderr.buffer
         plan = machines.Plan(**json.loads((job / "plan.json").read_text(encoding="utf-8")))
-        loop.train(options, machines.start(options, plan), job, records, examiner=examiner(options, job))
+        accelerator = machines.start(options, plan)
+        loop.train(options, accelerator, job, records, examiner=examiner(options, job))
+        accelerator.end_training()  # closes the trackers, takes the process group down
     except FgitError as error:
         partial = job / f"failure.{os.getpid()}"
         partial.write_text(json.dumps({"exit_code": error.exit_code, "message": str(error)}), encoding="utf-8")
