@@ -1,7 +1,7 @@
 """How `fgit mask` scales: alone, and over a Ray cluster of this machine, beside its own pool of processes.
 
-    python -m benchmarks.scale --tokenizer FOLDER --records evol.jsonl.gz [--count 100000] [--workers 1 2] [--rounds 3]
-        [--model NAME --gpu h100] [--teacher-rate TOKENS]
+    python -m benchmarks.scale [--tokenizer FOLDER] [--records evol.jsonl.gz] [--count 100000] [--workers 1 2]
+        [--rounds 3] [--model NAME --gpu h100] [--teacher-rate TOKENS]
 
 Records are pairs made by one edit to a response, repeated to `--count` under new ids, in 8 files. In each round and
 for each number of workers `fgit mask --workers N` writes one file and `fgit mask --ray local --workers N` a folder, in
@@ -30,6 +30,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import test_data
 from benchmarks.mask import pairs
 from fgit_cli import jsonl
 
@@ -188,8 +189,8 @@ def reckon(rate: float, folder: Path, asked: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tokenizer", required=True)
-    parser.add_argument("--records", required=True)
+    parser.add_argument("--tokenizer", help="the test data's qwen2")
+    parser.add_argument("--records", help="the test data's Evol-Instruct")
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
@@ -197,6 +198,8 @@ def main() -> None:
     parser.add_argument("--gpu", default="h100")
     parser.add_argument("--teacher-rate", type=float)
     asked = parser.parse_args()
+    asked.tokenizer = asked.tokenizer or str(test_data.folder("tok", "qwen2"))
+    asked.records = asked.records or str(test_data.folder("instruct", "evol.jsonl.gz"))
     lines = pairs(asked.records, min(asked.count, 2000))
     words = ["--quiet", "--tokenizer", str(Path(asked.tokenizer).resolve())]
     with tempfile.TemporaryDirectory() as made:
