@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.errors import UsageError
+from fgit_cli.errors import UsageError, one_line
 from fgit_cli.training.options import Options
 
 SPARE = 4  # rows that a table of positions may have beyond its count (OPT's has two)
@@ -59,7 +59,7 @@ def lay_out(config: Any, name: str, options: Options) -> Any:
     except Exception as error:  # what a configuration can contradict itself in is of many kinds
         if "Unrecognized configuration class" in str(error):
             raise UsageError(f"--model {name}: transformers has no causal model of type {config.model_type}") from None
-        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        what = f"{type(error).__name__}: {one_line(error, 200)}"
         raise UsageError(f"--model {name}: its configuration makes no model ({what})") from None
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.errors import EngineError, UsageError, one_line
 from fgit_cli.options import CONFIGS
 from fgit_cli.training import libraries, rendezvous
 from fgit_cli.training.options import Options
@@ -132,7 +132,7 @@ def _planned_by(path: str) -> tuple[int, int]:
     try:
         config = load_config_from_file(path)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"--accelerate-config {path}: {' '.join(str(error).split())[:200]}") from None
+        raise UsageError(f"--accelerate-config {path}: {one_line(error, 200)}") from None
     return config.num_processes or 1, config.num_machines or 1
 
 

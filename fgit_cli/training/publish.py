@@ -6,7 +6,7 @@ One process speaks to the hub, and uploads when no rank waits for it any more: a
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.errors import EngineError, UsageError
+from fgit_cli.errors import EngineError, UsageError, one_line
 from fgit_cli.training.options import Options
 from fgit_cli.training.runlog import say
 
@@ -69,4 +69,4 @@ def _offline(error: Exception) -> bool:
 def _reason(error: Exception) -> str:
     if _offline(error):
         return "the hub is switched off: HF_HUB_OFFLINE is set"
-    return f"the hub: {type(error).__name__}: {' '.join(str(error).split())[:200].rstrip('.')}"
+    return f"the hub: {type(error).__name__}: {one_line(error, 200).rstrip('.')}"

@@ -13,7 +13,7 @@ from fgit_cli import __version__, hub
 from fgit_cli.engines.generation import Answer, Completion, Finished, Request, RequestFailed, Sampling
 from fgit_cli.engines.tokenizing import prompter
 from fgit_cli.engines.tokenizing.templates import Refused
-from fgit_cli.errors import MissingExtra, UsageError
+from fgit_cli.errors import MissingExtra, UsageError, one_line
 
 WINDOW = 512  # requests handed over together; vLLM orders and batches them itself
 
@@ -45,7 +45,7 @@ class VllmEngine:
                 model=model, tensor_parallel_size=parallel, generation_config="vllm", **engine_arguments
             )
         except (OSError, ValueError, RuntimeError) as error:
-            raise UsageError(f"--model {model}: vLLM cannot load it: {' '.join(str(error).split())[:300]}") from None
+            raise UsageError(f"--model {model}: vLLM cannot load it: {one_line(error, 300)}") from None
         self.prompter = prompter.load(model, template)
         self.versions = {"fgit": __version__}
         for package in ("vllm", "torch", "transformers"):

@@ -25,7 +25,7 @@ from fgit_cli.core.conversations import Turn
 from fgit_cli.core.fields import Instruction
 from fgit_cli.core.textdiff import common_prefix, common_suffix
 from fgit_cli.engines.tokenizing.tokenizers import Tokenizer
-from fgit_cli.errors import UsageError
+from fgit_cli.errors import UsageError, one_line
 from fgit_cli.prompts import bounded
 
 PLAIN = "{instruction}\n"
@@ -206,7 +206,7 @@ class ChatTemplate:
         except (bounded.TimeIsUp, bounded.Unbounded, bounded.TooMuchMemory, MemoryError) as error:
             raise UsageError(f"--template {self.name}: {bounded.said(error)}") from None
         except Exception as error:  # the template is somebody else's, and so is whatever it raises
-            raise Refused(f"the chat template refuses the turns: {' '.join(str(error).split())[:200]}") from None
+            raise Refused(f"the chat template refuses the turns: {one_line(error, 200)}") from None
 
     def _shape_of(self, turns_known: tuple[tuple[str, str], ...], tools_json: str) -> ChatShape:
         """The shape for turns of these roles; what is known of a turn, as JSON, is part of it, as the tools are."""
