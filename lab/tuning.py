@@ -30,8 +30,7 @@ def tune(options: Options, loss: Callable[..., Any] = losses.loss) -> Tuned:
     shutil.rmtree(model, ignore_errors=True)
     job = model / "job"
     store = write_store(options.files, job / "pairs")
-    device = "cuda" if machines.gpus() else "cpu"
-    accelerator = machines.start(options, machines.Plan(1, 1, device, None))
+    accelerator = machines.start(options, machines.alone())
     train(options, accelerator, job, io.BytesIO(), loss)
     about = json.loads((model / "run.json").read_text(encoding="utf-8"))
     return Tuned(store, list(read([str(model / "steps.jsonl")])), about)

@@ -62,8 +62,7 @@ def discriminate(model_name: str, data: str) -> Iterator[dict[str, Any]]:
         checks.check_tokenizer(store, tokenizers.load(model_name).sha256, model_name, data)
         config = model.load_config(model_name, options)
         checks.check_vocabulary(store, config.get_text_config().vocab_size, model_name, data)
-        device = "cuda" if machines.gpus() else "cpu"
-        accelerator = machines.start(options, machines.Plan(1, 1, device, None))
+        accelerator = machines.start(options, machines.alone())
         loaded, source = model.load_model(model_name, options, accelerator)
         layout = confirm(loaded, prepare(loaded, longest=store.longest))
         made = {

@@ -101,6 +101,11 @@ def gpus() -> int:
     return torch.cuda.device_count()
 
 
+def alone() -> Plan:
+    """This process as the only rank, without DeepSpeed: on the first GPU where there is one, else on the CPU."""
+    return Plan(1, 1, "cuda" if gpus() else "cpu", None)
+
+
 def plan(options: Options) -> Plan:
     """What the options ask for on this machine. Raises UsageError for what it does not have."""
     here = gpus()
