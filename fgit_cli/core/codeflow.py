@@ -7,6 +7,8 @@ a teacher may write tests that cannot fail.
 
 import ast
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from types import CodeType
 
 from fgit_cli.core import fences
@@ -223,6 +225,15 @@ def _with_decorators(s: ast.stmt, text: str) -> str:
     """A definition's source segment leaves its decorators out."""
     decorators = getattr(s, "decorator_list", [])
     return "\n".join([*(f"@{ast.unparse(d)}" for d in decorators), text])
+
+
+TENTHS = range(0, 101, 10)  # what `tenth` may be
+
+
+def by_tenths(shares: Iterable[float]) -> dict[int, int]:
+    """How many of the shares lie in each of TENTHS."""
+    counts = Counter(map(tenth, shares))
+    return {low: counts[low] for low in TENTHS}
 
 
 def tenth(share: float) -> int:

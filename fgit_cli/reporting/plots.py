@@ -5,11 +5,10 @@ curves.py. `drawing.py` knows matplotlib.
 """
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from fgit_cli.core.codeflow import tenth
+from fgit_cli.core.codeflow import TENTHS, by_tenths
 from fgit_cli.core.passk import mean_pass_at_k
 from fgit_cli.core.statistics import wilson
 from fgit_cli.reporting.comparison import TESTS_TITLE
@@ -269,11 +268,10 @@ def covered(shares: dict[str, list[float]]) -> Plot | None:
         axes = figure.add_subplot()
         width = 9 / len(drawn)
         for number, (name, values) in enumerate(drawn.items()):
-            counts = Counter(tenth(value) for value in values)
-            places = [low + width * (number - (len(drawn) - 1) / 2) for low in range(0, 101, 10)]
-            heights = [100 * counts[low] / len(values) for low in range(0, 101, 10)]
+            places = [low + width * (number - (len(drawn) - 1) / 2) for low in TENTHS]
+            heights = [100 * count / len(values) for count in by_tenths(values).values()]
             axes.bar(places, heights, width, color=figure.fgit.series(number), label=f"{name} ({len(values)})")
-        axes.set_xticks(range(0, 101, 10), [*(f"{low}–{low + 9}" for low in range(0, 100, 10)), "100"])
+        axes.set_xticks(TENTHS, [*(f"{low}–{low + 9}" for low in range(0, 100, 10)), "100"])
         axes.set_xlabel("lines covered, %")
         axes.set_ylabel("share of pairs, %")
         figure.fgit.legend(axes)

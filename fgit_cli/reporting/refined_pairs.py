@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from fgit_cli.core.codeflow import tenth
+from fgit_cli.core.codeflow import TENTHS, by_tenths
 from fgit_cli.errors import InputError
 from fgit_cli.reporting.table import Column, Kind, Table
 
@@ -119,11 +119,8 @@ def coverage(all_refined: list[Refined]) -> Table | None:
     columns = [Column("covered", "Lines covered, %")]
     for one in measured:
         columns += [Column(f"{one.name} {what}", f"{one.name} {what}", kind) for what, kind in shown]
-    rows = []
-    for low in range(0, 101, 10):
-        row: dict[str, Any] = {"covered": f"{low} to {low + 9}" if low < 100 else "100"}
-        for one in measured:
-            count = sum(tenth(share) == low for share in one.coverage)
+    rows: list[dict[str, Any]] = [{"covered": f"{low} to {low + 9}" if low < 100 else "100"} for low in TENTHS]
+    for one in measured:
+        for row, count in zip(rows, by_tenths(one.coverage).values(), strict=True):
             row |= {f"{one.name} pairs": count, f"{one.name} %": 100 * count / len(one.coverage)}
-        rows.append(row)
     return Table("coverage", "Pairs by what their tests cover", columns, rows, [REACHED]) if measured else None
