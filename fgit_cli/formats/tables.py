@@ -13,6 +13,7 @@ from fgit_cli.errors import FgitError, InputError, MissingExtra, one_line
 from fgit_cli.formats.texts import Rows
 
 ROWS = 256  # turned into objects at a time
+NANOSECONDS = "time64[ns]"  # Arrow's name of times of day that Python's own cannot hold
 HUB = re.compile(r"hf://(?P<name>[\w.-]+/[\w.-]+)(?:/(?P<configuration>[\w.-]+))?(?::(?P<split>.+))?")
 Convert = Callable[[Any], Any] | None  # None: the value stays as it is
 
@@ -132,10 +133,9 @@ def _object(row: Any) -> dict[str, Any] | str:
 
 def _exact_times(batch: Any) -> Any:
     """The batch with times of day in nanoseconds as text: Python's own have microseconds and would lose digits."""
-    pyarrow = _pyarrow("")
     for at, field in enumerate(batch.schema):
-        if field.type == pyarrow.time64("ns"):
-            batch = batch.set_column(at, field.name, batch.column(at).cast(pyarrow.string()))
+        if str(field.type) == NANOSECONDS:
+            batch = batch.set_column(at, field.name, batch.column(at).cast("string"))
     return batch
 
 
@@ -143,7 +143,7 @@ def _converts(schema: Any, label: str) -> dict[str, Convert]:
     """What makes a JSON value of each column's. Raises InputError for a column that JSON cannot carry."""
     _refuse_twice(schema.names, "two columns are", label)
     return {
-        field.name: _without_zeros if str(field.type) == "time64[ns]" else _convert(field.type, field.name, label)
+        field.name: _without_zeros if str(field.type) == NANOSECONDS else _convert(field.type, field.name, label)
         for field in schema
     }
 
@@ -165,7 +165,7 @@ def _convert(kind: Any, name: str, label: str) -> Convert:
         return _finite
     if types.is_decimal(kind):
         return str
-    if types.is_timestamp(kind) or types.is_date(kind) or (types.is_time(kind) and str(kind) != "time64[ns]"):
+    if types.is_timestamp(kind) or types.is_date(kind) or (types.is_time(kind) and str(kind) != NANOSECONDS):
         return lambda value: value.isoformat()
     if types.is_map(kind):
         if not _is_text(kind.key_type):

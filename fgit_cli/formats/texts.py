@@ -17,6 +17,7 @@ from fgit_cli.formats.values import loads
 
 Rows = Iterator[tuple[str, dict[str, Any] | InputError]]
 ARRAY = "a JSON array; each line must be an object (jq -c '.[]' makes lines of an array's items)"
+GOES_ON = "the object goes on behind its line; each line must be a whole one (jq -c . writes them so)"
 CHUNK = 1 << 16
 _QUOTED = re.compile(r'"(?:[^"]|"")*"?')
 _SAID = re.compile(r"sep=([,;\t|])\r?\n")
@@ -66,13 +67,11 @@ def _what(error: Exception) -> str:
     cause = error.__cause__
     if isinstance(cause, UnicodeDecodeError):
         return f"not UTF-8 (byte {cause.start} of the line); convert the file"
-    if str(getattr(error, "line", "")).lstrip().startswith("["):
-        return ARRAY
     text = str(getattr(error, "line", "")).strip()
-    if isinstance(cause, ValueError) and not (text.startswith("{") and _goes_on(text)):
-        return str(cause)
+    if text.startswith("["):
+        return ARRAY
     if isinstance(cause, ValueError):
-        return "the object goes on behind its line; each line must be a whole one (jq -c . writes them so)"
+        return GOES_ON if text.startswith("{") and _goes_on(text) else str(cause)
     return "not a JSON object; each line must be one"
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fgit_cli.errors import AnswerIsNo, MissingExtra
+from fgit_cli.errors import AnswerIsNo, MissingExtra, one_line
 from fgit_cli.formats import places
 from fgit_cli.formats.values import loads
 
@@ -126,6 +126,6 @@ class _writer:
 
 def _refused(field: str, what: str, lines: str, name: str) -> AnswerIsNo:
     return AnswerIsNo(
-        f"{name}: field `{field}` {' '.join(what.split())[:200]}, which a table cannot hold; all records are in "
+        f"{name}: field `{field}` {one_line(what, 200)}, which a table cannot hold; all records are in "
         f"{os.fspath(lines)}, as JSON lines: give --output a name with .jsonl"
     )
