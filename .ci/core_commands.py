@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from fgit_cli.app import COMMANDS
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 
 FGIT = Path(sys.executable).with_name("fgit")
 PAIR = {

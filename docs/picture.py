@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.core.diff_field import Comparison
 from fgit_cli.core.fields import instruction
 from fgit_cli.engines.tokenizing import templates, tokenizers

@@ -11,8 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.benches.mini.family import tasks
-from fgit_cli.commands.demo import STUDENT
 from fgit_cli.jsonl import dumps, read
 from lab.arms import RECORDS, Arm
 from lab.splits import TUNED, shape

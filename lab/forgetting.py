@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.jsonl import dumps, read
 from lab.splits import Split, tasks_of, untuned
 

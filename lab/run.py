@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.jsonl import dumps, read
 from fgit_cli.training import layout, losses
 from fgit_cli.training.options import Options as TrainOptions

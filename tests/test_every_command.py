@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli.app import COMMANDS
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 
 ROOT = Path(__file__).parent.parent
 TASK = {"task_id": "T/0", "prompt": "def f(x):\n", "entry_point": "f", "tests": "assert f(1) == 2"}

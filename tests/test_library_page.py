@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli import api
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "library.md").read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 
 ROOT = Path(__file__).parent.parent
 NAMES = [n for n in sys.stdlib_module_names - {"this", "antigravity"} if importlib.util.find_spec(n)]

@@ -18,13 +18,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.errors import INTERRUPTED, EngineError, MissingExtra, UsageError
 from fgit_cli.options import Common, option
 
 if TYPE_CHECKING:
     from fgit_cli.reporting.in_words import Finding
 
-STUDENT = Path(__file__).parent.parent / "benches" / "mini" / "student"
 THREADS = os.environ.get("OMP_NUM_THREADS", "1")  # more of them cost a model so small more than they bring
 
 MODELS = ("base", "sft", "fgit")

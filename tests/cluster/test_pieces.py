@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fgit_cli import jsonl
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.commands import decontaminate, diff, mask, mutate, select
-from fgit_cli.commands.demo import STUDENT
 from fgit_cli.errors import UsageError
 from fgit_cli.stages.cluster import attempt as attempts
 from fgit_cli.stages.cluster import pieces

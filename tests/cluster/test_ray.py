@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fgit_cli import jsonl
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 from tests.helpers.served_teacher import served  # noqa: F401
 from tests.helpers.small_unixcoder import unixcoder  # noqa: F401
 

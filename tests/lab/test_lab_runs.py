@@ -1,6 +1,6 @@
 """The lab calls the commands' insides and the report's writers as they are: an answer is judged, a table is printed."""
 
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 from lab import answers, results, splits
 
 

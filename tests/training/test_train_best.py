@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fgit_cli.commands.demo import STUDENT
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.commands.train import run
 from fgit_cli.errors import UsageError
 from fgit_cli.training import data, evaluations, launch, loop, machines

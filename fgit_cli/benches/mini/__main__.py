@@ -7,8 +7,8 @@ python -m fgit_cli.benches.mini --student FOLDER
 import argparse
 import shutil
 import sys
-from pathlib import Path
 
+from fgit_cli.benches.mini import STUDENT
 from fgit_cli.benches.mini.family import tasks
 from fgit_cli.jsonl import dumps
 
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--student", metavar="FOLDER", help="copy the student into this folder, and nothing else")
     args = parser.parse_args()
     if args.student:
-        shutil.copytree(Path(__file__).parent / "student", args.student, dirs_exist_ok=True)
+        shutil.copytree(STUDENT, args.student, dirs_exist_ok=True)
         return
     for task in tasks(args.split, args.count, args.seed):
         sys.stdout.buffer.write(dumps(task.record()))
