@@ -9,8 +9,9 @@ Evol-Instruct, the control that should teach nothing. It is judged on pairs that
 Python and QuixBugs, as by `fgit eval --bench discrimination`. The mean log-ratio at the fork is primary. Resumable: a
 run is done when its rows stand in lab/results/real.jsonl, one for each set it is judged on.
 
-A run takes some fifteen minutes of two cores, and seconds on a GPU, where `--rates 3e-5 1e-4 3e-4 --seeds 0 1 2
---at-once 8` is what the page's table was made with.
+A run takes some fifteen minutes of two cores, and seconds on a GPU, where the page's table was made with `--sources
+bugs own rules --rates 3e-5 1e-4 3e-4 --seeds 0 1 2 --at-once 10`; the answers to MBPP were sampled there in batches of
+512, not of OWN_BATCH.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from lab.rows import RESULTS
 
 ROWS = RESULTS / "real.jsonl"
 PAIRS, LONGEST = 200, 320
+OWN_TASKS, OWN_BATCH = 480, 16  # MBPP's first tasks are answered, so many answers at a time
 RATE, BATCH, TOKENS = 1e-4, 16, 2048
 ARMS: dict[str, dict[str, Any]] = {
     "SFT": {"objective": "sft"},
@@ -94,11 +96,11 @@ def pairs(source: str | None, model: Path, data: Path, work: Path) -> Path:
             some.write_bytes(b"".join(line for _, line in zip(range(4 * PAIRS), lines, strict=False)))
         made = fgit("mutate", "--method", "universalmutator", some, output=work / "rules.jsonl")
         raw = fgit("select", "--by", "edit", made, output=work / "rules-selected.jsonl")
-    else:  # about an hour on two cores
+    else:  # half an hour on two cores, as reckoned
         made = fgit(
             "mutate", "--method", "student", "--engine", "transformers", "--model", model, "--variants", 8,
-            "--max-new-tokens", 200, "--batch-size", 16, data / "bench" / "mbpp.jsonl.gz", "--work-dir", work / "own",
-            output=work / "own.jsonl",
+            "--max-new-tokens", 200, "--batch-size", OWN_BATCH, "--limit", OWN_TASKS, data / "bench" / "mbpp.jsonl.gz",
+            "--work-dir", work / "own", output=work / "own.jsonl",
         )  # fmt: skip
         raw = fgit("select", "--by", "edit", made, output=work / "own-selected.jsonl")
     masked = fgit("mask", "--tokenizer", model, "--gaps", "fork", raw, output=work / f"masked-{source}.jsonl")

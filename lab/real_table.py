@@ -7,6 +7,7 @@ import numpy
 
 from fgit_cli.core.crossed import Effect, crossed
 from fgit_cli.core.statistics import holm
+from fgit_cli.reporting.table import text
 from lab.real import ARMS, BASE, BATCH, JUDGED, LONGEST, PAIRS, ROWS
 from lab.rows import rows
 
@@ -54,19 +55,15 @@ def _primary(found: Sequence[Row]) -> str:
     known = [(effect, effect.p, said) for effect, said in pairs if effect and effect.p is not None]
     if len(known) < len(PRIMARY):
         return ""
-    lines = [
-        f"| {said} | {_told(effect, '+')} | {_p(p)} | {_p(adjusted)} | {_p(effect.within(CLOSE))} |\n"
-        for (effect, p, said), adjusted in zip(known, holm([p for _, p, _ in known]), strict=True)
-    ]
+    lines = []
+    for (effect, p, said), adjusted in zip(known, holm([p for _, p, _ in known]), strict=True):
+        ps = " | ".join(text("p", value) for value in (p, adjusted, effect.within(CLOSE)))
+        lines.append(f"| {said} | {_told(effect, '+')} | {ps} |\n")
     return (
         f"\nDeclared before the runs: on {SETS[name]}, tuned on `{source}`.\n\n"
         f"| difference | log-ratio | p | Holm | p of a difference beyond ± {CLOSE} |\n|---|---:|---:|---:|---:|\n"
         + "".join(lines)
     )
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _set(name: str, found: Sequence[Row]) -> Iterator[str]:

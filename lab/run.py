@@ -28,7 +28,6 @@ from lab.forgetting import divergence
 from lab.rows import RESULTS
 from lab.tuning import Tuned, tune
 
-WITH_FORGETTING = ("front-validation", FRONT, "dft-front")
 KEPT = ("nll_fault", "nll_rest", "weight", "incorrect_preferred", "told_apart", "inactive", "margin_positive")
 
 
@@ -85,7 +84,7 @@ def fill(name: str, work: Path, until: float) -> None:
         if (arm.name, rate, seed) in done or time.monotonic() > until:
             continue
         row = run(arm, rate, seed, answers, work)
-        if name in WITH_FORGETTING:
+        if arm.tuned:
             row["divergence"] = round(divergence(work / "model", split, work), 5)
         keep(row)
         said = {k: row[k] for k in ("arm", "rate", "seed", "cpu_seconds", "tokens")}
