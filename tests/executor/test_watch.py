@@ -35,7 +35,7 @@ def seconds_until_late(box: Box, at_most: float, total_limit: float = 60.0) -> t
     began = time.monotonic()
     watch = Watch(control, wire.Frames(), box, 1, {**JOB, "total_limit": total_limit}, 0, -1)
     while not (reason := watch._late()) and time.monotonic() - began < at_most:
-        time.sleep(max(0.001, min(0.05, watch._deadline() - time.monotonic())))
+        time.sleep(max(0.001, min(0.05, watch._deadline() - time.monotonic())))  # as the worker does, until it is late
     control.close()
     return reason, time.monotonic() - began
 
